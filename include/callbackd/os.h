@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The few system calls worth wrapping. Every descriptor is close-on-exec from
+ * birth. Threads: any, unless it says otherwise.
+ */
+#ifndef CALLBACKD_OS_H
+#define CALLBACKD_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "callbackd/buffer.h"
+#include "callbackd/error.h"
+
+/* For __attribute__((cleanup)): close a descriptor >= 0, free a pointer, end a buffer. */
+void os_cleanup_fd(int *fd);
+void os_cleanup_free(void *pointer_to_pointer);
+#define CLEANUP_FD __attribute__((cleanup(os_cleanup_fd)))
+#define CLEANUP_FREE __attribute__((cleanup(os_cleanup_free)))
+#define CLEANUP_BUFFER __attribute__((cleanup(buffer_fini)))
+
+/* close() that takes -1. Keeps errno. */
+void os_close(int fd);
+
+/* Appends the file's content. Fails with ERROR_TOO_LARGE past the buffer's maximum. */
+int os_read_file(const char *path, struct buffer *out, struct error *error);
+/* Appends all that is left to read from a descriptor, as above. */
+int os_read_fd(int fd, struct buffer *out, struct error *error);
+/* Reads the file from its start without moving its offset (memfds, regular files). */
+int os_pread_all(int fd, struct buffer *out, struct error *error);
+/* Writes everything, through EINTR and short writes. */
+int os_write_all(int fd, struct bytes data, struct error *error);
+/* Writes a new file under a temporary name beside it, syncs, and renames it over `path`. */
+int os_write_file_atomic(const char *path, struct bytes data, mode_t mode, struct error *error);
+/* mkdir -p with `mode` for what it makes; an existing directory is fine. */
+int os_make_directories(const char *path, mode_t mode, struct error *error);
+
+/* `path` if absolute, else `directory`/`path`. The caller frees; NULL when memory is short. */
+char *os_path_join(const char *directory, const char *path);
+
+/* A memfd with this content, sealed against change when `seal`; offset 0. -1 on failure. */
+int os_memfd(const char *name, struct bytes content, bool seal, struct error *error);
+
+/* One message with at most one descriptor over a Unix socket. `fd` -1: none. */
+int os_send_message(int socket_fd, struct bytes message, int fd, struct error *error);
+/* Receives one message. 1: got one; 0: the other side is gone; -1: error (ERROR_BUSY when it
+ * would block). *fd_out is -1 or the caller's. `message` gets at most its maximum. */
+int os_receive_message(int socket_fd, struct buffer *message, int *fd_out, struct error *error);
+
+int os_set_nonblocking(int fd, bool nonblocking, struct error *error);
+
+/* `count` random bytes. Ends the process when the kernel gives none. */
+void os_random(void *out, size_t count);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An HTTP/1.1 server on sockets that somebody else bound: the only place that
+ * knows civetweb. It adds to civetweb what a service on the internet needs:
+ * listeners are taken over, not opened; TLS material comes from memory; bad
+ * framing is refused before any handler sees the request; a body has a deadline
+ * of its own; a server can be drained without refusing or cutting a connection.
+ *
+ * Threads: one per connection, made by civetweb (128 KiB stacks: keep frames
+ * small). The handler runs on them, several at a time. start, drain and stop are
+ * for one owner. A struct http_request lives for one call of the handler.
+ */
+#ifndef CALLBACKD_HTTP_SERVER_H
+#define CALLBACKD_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "callbackd/buffer.h"
+#include "callbackd/error.h"
+
+struct http_server;
+struct http_request;
+
+/* A listening, non-blocking socket. Borrowed: the server works on its own duplicate, and
+ * closing that does not stop the socket from listening elsewhere. */
+struct http_socket {
+    int fd;
+    bool tls;
+};
+
+/* PEM texts, borrowed until http_server_start returns. Empty certificate: no TLS. */
+struct http_tls {
+    struct bytes certificate; /* with its chain */
+    struct bytes private_key;
+    struct bytes client_ca; /* not empty: a client certificate from it is asked for and, if
+                               sent, must verify; handlers see its subject and fingerprint */
+};
+
+/* Must answer exactly once, by one of the http_respond* calls. A handler that does not is
+ * a bug, and is answered 500. */
+typedef void http_handler(struct http_request *request, void *context);
+
+struct http_server_options {
+    const char *name; /* for thread names and logs; a literal */
+    const struct http_socket *sockets;
+    size_t socket_count;
+    struct http_tls tls;
+    int connections;            /* threads: 1 to 1024 */
+    int64_t request_timeout_ms; /* headers, and body as a whole, each within this */
+    int64_t idle_timeout_ms;    /* between requests of a connection */
+    size_t headers_max_bytes;   /* request line and headers; more is 431 */
+    http_handler *handler;
+    void *context;
+    /* Called when the count of open connections changes; may be NULL. */
+    void (*on_connections)(void *context, int64_t open);
+};
+
+/* NULL on failure. */
+struct http_server *http_server_start(const struct http_server_options *options,
+                                      struct error *error);
+/* Stop accepting; from now on each answer says `Connection: close`. Returns at once; the
+ * sockets go on listening for whoever else holds them. */
+void http_server_drain(struct http_server *server);
+/* Open connections, idle ones included. */
+int64_t http_server_connections(const struct http_server *server);
+/* Ends all connections, waits for handlers that run, frees. NULL is allowed. */
+void http_server_stop(struct http_server *server);
+
+/* ---- the request: borrowed views, valid during the handler ---- */
+
+const char *http_request_method(const struct http_request *request);
+/* The path as sent (not decoded), without query: starts with '/', no control bytes. */
+const char *http_request_path(const struct http_request *request);
+/* Without '?'; "" when there is none. */
+const char *http_request_query(const struct http_request *request);
+/* First header of that name, any case; NULL when absent. */
+const char *http_request_header(const struct http_request *request, const char *name);
+size_t http_request_header_count(const struct http_request *request);
+void http_request_header_at(const struct http_request *request, size_t index,
+                            const char **name_out, const char **value_out);
+/* The peer of the socket: an IP address without port, or "unix". */
+const char *http_request_peer(const struct http_request *request);
+bool http_request_is_tls(const struct http_request *request);
+/* Declared by Content-Length; -1 when chunked; 0 when there is no body. */
+int64_t http_request_body_length(const struct http_request *request);
+
+/* Appends the decoded query parameter; false when it is absent or badly escaped. */
+bool http_request_parameter(const struct http_request *request, const char *name,
+                            struct buffer *out);
+
+/* Called as the body grows: `body` is all of it so far. Not 0 ends the reading: the value
+ * is -1 with `error` filled. */
+typedef int http_body_progress(void *context, struct bytes body, struct error *error);
+
+/*
+ * Reads the whole body into `out` (appended, bounded by its maximum), calling `progress`
+ * (may be NULL) after each piece. Fails with ERROR_TOO_LARGE (at once where the length is
+ * declared), ERROR_TIMEOUT (the deadline of the whole body), ERROR_INVALID (bad chunking,
+ * or the peer ended early), or what `progress` said. After a failure the connection is
+ * closed once the handler has answered.
+ */
+int http_request_read_body(struct http_request *request, struct buffer *out,
+                           http_body_progress *progress, void *context, struct error *error);
+
+/* ---- the answer ---- */
+
+struct http_header {
+    const char *name;
+    const char *value;
+};
+
+/*
+ * Writes status line, Content-Length, Content-Type, `headers` (ends with a NULL name; may
+ * be NULL), Cache-Control: no-store, and the body, in as few writes as possible. If the
+ * request's body was not read to its end, the connection is closed after it.
+ */
+void http_respond(struct http_request *request, int status, const char *content_type,
+                  const struct http_header *headers, struct bytes body);
+/* 2xx with application/json. */
+void http_respond_json(struct http_request *request, int status, const struct buffer *json);
+/* application/problem+json (RFC 9457); status and title from the error's code. Sends
+ * `Retry-After` with 429 and 503, `Allow` with 405 (allow may be NULL otherwise). */
+void http_respond_problem(struct http_request *request, enum error_code code,
+                          const char *detail, const char *allow);
+
+#endif
