@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration: one table of keys (config_keys.c) drives parsing, defaults,
+ * --check and docs/CONFIGURATION.md. A loaded configuration is complete: defaults
+ * are in, paths are absolute, every secret and certificate has been read. Nothing
+ * reads configuration or secret files after config_load.
+ *
+ * Handing over: the supervisor loads; children get config_pack's bytes, which hold
+ * the text and only those secrets that their role needs.
+ *
+ * Ownership: a struct config owns all it points to. Threads: read-only after loading.
+ */
+#ifndef CALLBACKD_CONFIG_H
+#define CALLBACKD_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "callbackd/body.h"
+#include "callbackd/buffer.h"
+#include "callbackd/error.h"
+#include "callbackd/log.h"
+
+/* Who needs a secret: bits. */
+enum config_role { CONFIG_ROLE_RECEIVER = 1, CONFIG_ROLE_WORKER = 2, CONFIG_ROLE_ALL = 3 };
+
+/*
+ * What a *_file key, "env:NAME" or "credential:NAME" named, one item each; wiped when freed.
+ * One trailing newline of a file is not part of the secret. In a process whose role does not
+ * need it, count stays and the items are empty.
+ */
+struct config_secret {
+    unsigned char *data;
+    size_t length;
+};
+struct config_secrets {
+    struct config_secret *items; /* the first signs, all verify */
+    size_t count;                /* 0: not configured */
+};
+
+struct config_tls {
+    bool enabled;
+    struct config_secrets certificate; /* PEM with its chain; one item */
+    struct config_secrets private_key; /* PEM; one item */
+    struct config_secrets client_ca;   /* PEM; 0 or 1 item */
+};
+
+struct config_listener {
+    char *address; /* "host:port" as configured, NULL for a Unix socket */
+    char *host;    /* numeric IPv4 or IPv6, without brackets */
+    int port;      /* 0: the kernel chooses */
+    char *unix_path; /* absolute; NULL for TCP */
+    mode_t mode;     /* of the Unix socket */
+    char *group;     /* of the Unix socket; NULL: the process's own */
+    struct config_tls tls;
+};
+
+struct config_admin {
+    struct config_listener listener;
+    struct config_secrets token;      /* may read and act */
+    struct config_secrets read_token; /* may only read; may be empty */
+    bool allow_plaintext;
+    bool metrics_public;
+};
+
+/* An address or a network, as 128 bits (IPv4 mapped); prefix 0..128. */
+struct config_network {
+    unsigned char address[16];
+    int prefix;
+};
+struct config_proxies {
+    struct config_network *networks;
+    size_t count;
+    bool unix_sockets; /* "unix": peers of Unix listeners are proxies */
+};
+
+struct config_store {
+    char *directory;         /* absolute */
+    char *runtime_directory; /* for body files of hooks; NULL: chosen by the worker (tmpfs) */
+    int64_t retention_ms;
+    int keep_rejected; /* count */
+};
+
+struct config_run_token {
+    struct config_secrets key;
+    int64_t lifetime_ms;
+};
+
+struct config_promptlayer {
+    char *base_url; /* no trailing slash */
+    struct config_secrets api_key; /* may be empty: no polling */
+    int64_t launch_grace_ms; /* results of a run still launching wait this long for its id */
+};
+
+struct config_limits {
+    int64_t body_bytes;
+    int64_t bodies_in_flight_bytes;
+    int connections;
+    int64_t request_timeout_ms;
+    int64_t idle_timeout_ms; /* keep-alive */
+    int json_depth;
+    int64_t stop_timeout_ms; /* running hooks and open requests get this long at a stop */
+};
+
+struct config_verify {
+    char *scheme; /* a name of the table in the verify room */
+};
+
+enum config_on_revision { ON_REVISION_STORE, ON_REVISION_TRIGGER };
+
+struct config_endpoint {
+    char *name;
+    char *path; /* starts with '/', no trailing slash */
+    enum body_kind kind;
+    char *id_pointer;     /* NULL when absent */
+    char *status_pointer; /* NULL when absent */
+    struct config_verify *verify;
+    size_t verify_count; /* 0: "verify": "none" */
+    enum config_on_revision on_revision;
+};
+
+enum condition_type {
+    CONDITION_STATUS,   /* statuses */
+    CONDITION_WORKFLOW, /* text: glob */
+    CONDITION_ENDPOINT, /* text: exact name */
+    CONDITION_EVENT,    /* text: glob */
+    CONDITION_POINTER,  /* source: JSON pointer; operator, text */
+    CONDITION_HEADER,   /* source: header name; operator, text */
+    CONDITION_ALL,      /* children; none: true */
+    CONDITION_ANY,      /* children; none: false */
+    CONDITION_NOT       /* one child */
+};
+enum condition_operator {
+    OPERATOR_EQUALS, /* text compares with a string, or with any other value's JSON spelling */
+    OPERATOR_GLOB,
+    OPERATOR_REGEX,  /* PCRE2, UTF, unanchored */
+    OPERATOR_EXISTS  /* text "true" or "false" */
+};
+struct config_condition {
+    enum condition_type type;
+    unsigned statuses; /* bit 1 << enum result_status */
+    enum condition_operator operator;
+    char *source;
+    char *text;
+    struct config_condition *children;
+    size_t child_count;
+};
+
+struct config_variable {
+    char *name;
+    char *value;
+};
+
+struct config_retry {
+    int attempts; /* all of them, the first too */
+    int64_t first_delay_ms;
+    int64_t max_delay_ms;
+};
+
+struct config_hook {
+    char *name;
+    char *endpoint; /* NULL: any */
+    /* `when` as one CONDITION_ALL; takes_status says whether a status condition stands in it
+     * (without one a hook takes final results only). */
+    struct config_condition when;
+    bool takes_status;
+    char **command; /* NULL-terminated templates; NULL when shell is used */
+    char *shell;    /* fixed text for /bin/sh -c; NULL when command is used */
+    char *directory; /* working directory; absolute; default: the configuration's directory */
+    struct config_variable *env;
+    size_t env_count;
+    int64_t timeout_ms;
+    int concurrency; /* at least 1 */
+    int priority;    /* higher first */
+    int64_t delay_ms;
+    int64_t give_up_after_ms; /* since the job was created; 0: never */
+    struct config_retry retry;
+};
+
+struct config {
+    char *path;      /* absolute path of the file */
+    char *directory; /* its folder: relative paths start here */
+    char *text;      /* as read */
+    char *public_url; /* no trailing slash; NULL: made from the first listener's real address */
+    struct config_listener *listeners;
+    size_t listener_count;
+    struct config_admin admin;
+    struct config_proxies trusted_proxies;
+    struct config_store store;
+    struct config_run_token run_token;
+    struct config_promptlayer promptlayer;
+    struct config_limits limits;
+    enum log_format log_format;
+    enum log_level log_level;
+    struct config_endpoint *endpoints;
+    size_t endpoint_count;
+    struct config_hook *hooks;
+    size_t hook_count;
+    int hook_concurrency; /* "hook_concurrency": hooks running at once, all together */
+};
+
+/* Problems found, in the order of the file; each printed as FILE:LINE: key.path: text. */
+struct config_problem {
+    int line; /* 0: the file as a whole */
+    char *key; /* "endpoints[0].verify"; "" for the file */
+    char *text; /* what is wrong (what to do) */
+};
+struct config_problems {
+    struct config_problem *items;
+    size_t count;
+};
+void config_problems_free(struct config_problems *problems);
+
+/*
+ * Reads the file and everything that it names. NULL when there is any problem; all of them are
+ * in `problems` then (caller's storage, zeroed; free with config_problems_free).
+ */
+struct config *config_load(const char *path, struct config_problems *problems);
+void config_free(struct config *config); /* wipes secrets; NULL is allowed */
+
+/* What one role needs, as bytes for a child. `out` should be a secret buffer. */
+int config_pack(const struct config *config, enum config_role role, struct buffer *out,
+                struct error *error);
+struct config *config_unpack(struct bytes packed, struct error *error);
+
+/* NULL when there is none of that name. */
+const struct config_endpoint *config_endpoint(const struct config *config, const char *name);
+const struct config_hook *config_hook(const struct config *config, const char *name);
+
+/* "127.0.0.1", "10.0.0.0/8", "::1", "fe80::/10". */
+bool config_parse_network(const char *text, struct config_network *network_out);
+/* The 16 bytes of a numeric address (IPv4 mapped). */
+bool config_parse_address(const char *text, unsigned char address_out[16]);
+bool config_network_holds(const struct config_network *network, const unsigned char address[16]);
+
+/* Appends docs/CONFIGURATION.md, made from the table of keys. */
+int config_document(struct buffer *out);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * May this post be believed? One table of schemes (schemes.c), each a small file.
+ * Verification has two parts: what can be said from the request's head, before a
+ * byte of the body is read, and what needs the exact body. Every scheme that an
+ * endpoint names must hold. Comparisons of secrets take constant time.
+ *
+ * Threads: a struct verifier is read-only after it was made; any thread may use it.
+ */
+#ifndef CALLBACKD_VERIFY_H
+#define CALLBACKD_VERIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "callbackd/buffer.h"
+#include "callbackd/config.h"
+#include "callbackd/error.h"
+#include "callbackd/id.h"
+
+/* ---- run tokens ---- */
+
+/*
+ * A run token is what stands after the endpoint's path in a callback URL. Its bytes, in
+ * base64url (RFC 4648 section 5, no padding), 76 characters:
+ *
+ *   1 byte   version, 1
+ *   16 bytes run id (UUIDv7)
+ *   8 bytes  expiry, seconds since 1970 UTC, big-endian
+ *   32 bytes HMAC-SHA256(key, "callbackd run-token" 0x00 endpoint-name 0x00 the bytes above)
+ *
+ * Stateless: whoever has a key can mint one, and it verifies without a look-up.
+ */
+enum { RUN_TOKEN_TEXT_LENGTH = 76, RUN_TOKEN_TEXT_BYTES = 77 };
+
+/* Signs with the first key. -1 (ERROR_CONFIG) when there is no key. */
+int run_token_mint(const struct config_secrets *keys, const char *endpoint, const struct id *run,
+                   int64_t expires_at_s, char out[static RUN_TOKEN_TEXT_BYTES],
+                   struct error *error);
+/* Tries every key. -1 with ERROR_UNAUTHORIZED; the message says why, for our log only. */
+int run_token_verify(const struct config_secrets *keys, const char *endpoint, struct bytes token,
+                     int64_t now_s, struct id *run_out, struct error *error);
+/* The expiry of a token minted now: the longer of its lifetime and the deadline plus a day.
+ * deadline_ms: wall time, 0 = none. Result in seconds. */
+int64_t run_token_expiry(int64_t now_ms, int64_t lifetime_ms, int64_t deadline_ms);
+/* Appends <public_url><path>/<token>. */
+int run_token_url(const char *public_url, const char *path, const char *token,
+                  struct buffer *out);
+
+/* ---- verification of a post ---- */
+
+/* What a scheme may look at. All borrowed. */
+struct verify_request {
+    const char *path_rest; /* after the endpoint's path: "" or "/…" */
+    const char *(*header)(const void *context, const char *name); /* NULL when absent */
+    const void *context;
+    const char *client_address; /* resolved across proxies, or "unix" */
+    int64_t now_ms;             /* wall time */
+};
+
+enum { VERIFY_TEXT_MAX = 255 };
+
+struct verify_outcome {
+    bool has_run;
+    struct id run;
+    char delivery_id[VERIFY_TEXT_MAX + 1]; /* the sender's, "" when the scheme has none */
+    char verified_by[VERIFY_TEXT_MAX + 1]; /* "run-token", "github+ip-allow", "none" */
+};
+
+struct verifier;
+
+/* Does a scheme of that name exist? For config --check. */
+bool verify_scheme_exists(const char *name);
+/* The i-th scheme's name and what it is, for documentation; NULL past the end. */
+const char *verify_scheme_name(size_t index, const char **summary_out);
+/* Does any scheme of the endpoint take a part of the path (a token) for itself? */
+bool verifier_uses_path(const struct verifier *verifier);
+
+/* Borrows config and endpoint until verifier_free. NULL on failure. */
+struct verifier *verifier_new(const struct config *config, const struct config_endpoint *endpoint,
+                              struct error *error);
+void verifier_free(struct verifier *verifier); /* NULL is allowed */
+
+/* The part before the body. -1: ERROR_UNAUTHORIZED or ERROR_FORBIDDEN, reason for the log. */
+int verifier_check_head(const struct verifier *verifier, const struct verify_request *request,
+                        struct verify_outcome *outcome, struct error *error);
+/* The part over the exact body; `outcome` is the one of check_head. */
+int verifier_check_body(const struct verifier *verifier, const struct verify_request *request,
+                        struct bytes body, struct verify_outcome *outcome, struct error *error);
+
+#endif
