@@ -46,6 +46,8 @@ void buffer_init_secret(struct buffer *buffer, size_t max);
 void buffer_fini(struct buffer *buffer);
 /* Empties it, keeps the memory, clears `failed`. */
 void buffer_clear(struct buffer *buffer);
+/* Cuts the content to `length` bytes; keeps `failed`. A larger length changes nothing. */
+void buffer_truncate(struct buffer *buffer, size_t length);
 
 /* All return 0, or -1 with the buffer marked failed and its content unchanged. */
 int buffer_reserve(struct buffer *buffer, size_t more);

@@ -50,18 +50,19 @@ struct json_scan {
     /* Private from here. */
     int depth;
     int state;
-    int pending; /* what is left of a literal, an escape or a UTF-8 sequence */
+    int pending; /* hex digits or UTF-8 bytes to come; bytes of a literal so far */
+    bool in_key; /* the string is a key */
     size_t position;
     size_t token_start;
-    uint32_t detail;
+    uint32_t detail; /* UTF-8 bounds, the literal, or why it failed */
     uint64_t objects[JSON_DEPTH_MAX / 64]; /* bit set: that level is an object */
 };
 
-/* depth_max: 1 to JSON_DEPTH_MAX. */
+/* depth_max: 1 to JSON_DEPTH_MAX; the nearest of them is taken for anything else. */
 void json_scan_init(struct json_scan *scan, int depth_max, json_scan_handler *handler,
                     void *context);
 /* `text` is all of it so far: never shorter than at the last call. -1 with ERROR_INVALID and
- * the offset in the message. */
+ * "byte <offset>: " in the message; after that every call fails. */
 int json_scan_feed(struct json_scan *scan, struct bytes text, struct error *error);
 /* No more will come: `text` must hold exactly one value and white space. */
 int json_scan_finish(struct json_scan *scan, struct bytes text, struct error *error);

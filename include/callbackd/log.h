@@ -9,7 +9,8 @@
  *     time=2026-11-23T18:04:05.678Z level=info role=receiver msg="result stored" id=… size=512
  *
  * or the same as one JSON object. Every value is escaped here, so a sender's
- * bytes may be given; secrets, tokens and bodies may not. Lines are cut at 4 KiB.
+ * bytes may be given; secrets, tokens and bodies may not. A line that would
+ * pass 4 KiB is cut there and ends with cut=true.
  *
  * Threads: any, after log_open(). The sink is one of the named mutable globals.
  */
@@ -39,8 +40,9 @@ struct log_field {
 #define LOG_BYTES(field, value) {.type = LOG_FIELD_BYTES, .name = (field), .bytes = (value)}
 #define LOG_INT(field, value) {.type = LOG_FIELD_INT, .name = (field), .number = (int64_t)(value)}
 #define LOG_BOOL(field, value) {.type = LOG_FIELD_BOOL, .name = (field), .number = (value) ? 1 : 0}
-/* Two fields in one: the error's name and message go to error=… */
-#define LOG_ERROR(error) LOG_TEXT("error", (error)->message)
+/* Two fields in one: error=<message> and error_code=<name of the code>. */
+#define LOG_ERROR(error)                                                                           \
+    LOG_TEXT("error", (error)->message), LOG_TEXT("error_code", error_info((error)->code)->name)
 
 /* Set format, level and role. `role` is borrowed for ever (a literal). Before the first
  * call: logfmt, info, role "callbackd". */

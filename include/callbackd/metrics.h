@@ -4,7 +4,7 @@
  * makes it, hands the descriptor to its children, and a number survives the
  * death of the process that counted. One row of the table below is one metric,
  * with its documentation; the row drives the exposition (OpenMetrics) and
- * docs/METRICS.md. Histograms have fixed buckets.
+ * docs/METRICS.md.
  *
  * Threads and processes: all operations are lock-free atomics, callable from any.
  */

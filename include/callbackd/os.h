@@ -23,7 +23,8 @@ void os_cleanup_free(void *pointer_to_pointer);
 /* close() that takes -1. Keeps errno. */
 void os_close(int fd);
 
-/* Appends the file's content. Fails with ERROR_TOO_LARGE past the buffer's maximum. */
+/* Appends the file's content. Fails with ERROR_NOT_FOUND when there is none, and with
+ * ERROR_TOO_LARGE past the buffer's maximum. */
 int os_read_file(const char *path, struct buffer *out, struct error *error);
 /* Appends all that is left to read from a descriptor, as above. */
 int os_read_fd(int fd, struct buffer *out, struct error *error);
@@ -42,10 +43,14 @@ char *os_path_join(const char *directory, const char *path);
 /* A memfd with this content, sealed against change when `seal`; offset 0. -1 on failure. */
 int os_memfd(const char *name, struct bytes content, bool seal, struct error *error);
 
-/* One message with at most one descriptor over a Unix socket. `fd` -1: none. */
+/* One message with at most one descriptor over a Unix socket that keeps messages apart
+ * (SOCK_SEQPACKET or SOCK_DGRAM). `fd` -1: none; it stays the caller's. An empty message is
+ * refused. ERROR_BUSY when it would block, ERROR_UNREACHABLE when the other side is gone. */
 int os_send_message(int socket_fd, struct bytes message, int fd, struct error *error);
 /* Receives one message. 1: got one; 0: the other side is gone; -1: error (ERROR_BUSY when it
- * would block). *fd_out is -1 or the caller's. `message` gets at most its maximum. */
+ * would block). *fd_out is -1 or the caller's. The message is appended; one that passes the
+ * buffer's maximum is dropped with ERROR_TOO_LARGE, one with several descriptors with
+ * ERROR_INVALID. */
 int os_receive_message(int socket_fd, struct buffer *message, int *fd_out, struct error *error);
 
 int os_set_nonblocking(int fd, bool nonblocking, struct error *error);

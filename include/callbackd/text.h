@@ -44,8 +44,11 @@ bool text_percent_decode(struct bytes text, bool plus_is_space, struct buffer *o
 
 /* Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool text_is_utf8(struct bytes text);
+/* The length, 1 to 4, of the sequence that `text` begins with; 0: it begins with none. */
+size_t text_utf8_sequence(struct bytes text);
 
-/* `*` any run, `?` one byte, `[a-z]` a set, `\` quotes; `/` is not special. */
+/* `*` any run, `?` one byte, `[a-z]` a set, `[!a-z]` all but it, `\` quotes; `/` is not
+ * special. */
 bool text_glob_match(const char *pattern, const char *text);
 
 /* Levenshtein distance, for "did you mean". Texts over 64 bytes count as far apart. */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hook engine: which hooks a result triggers, their queue, and the processes
+ * that run them. Jobs live in state.db; the engine keeps in memory only what runs.
+ *
+ * A job runs like this: its attempt is recorded as running and synced, then the
+ * process is started; when it ended, the end is recorded and synced. So after any
+ * crash a running attempt in the database is one whose end is unknown: it is made
+ * sure that nothing of it is alive, it is recorded as interrupted, and the job is
+ * queued again under the same id.
+ *
+ * Threads: one thread owns the engine and calls everything but hook_engine_queue,
+ * which runs inside a state transaction of that same thread's making. Other
+ * threads act by changing state.db and waking the owner.
+ */
+#ifndef CALLBACKD_HOOKS_H
+#define CALLBACKD_HOOKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callbackd/config.h"
+#include "callbackd/error.h"
+#include "callbackd/metrics.h"
+#include "callbackd/state.h"
+#include "callbackd/store.h"
+
+/* ---- conditions ---- */
+
+/* What a condition may look at. All borrowed. */
+struct hook_subject {
+    const struct result_record *result;
+    struct bytes headers_json; /* an array of [name, value] */
+    struct bytes body;
+};
+struct hook_matcher; /* a hook's `when`, compiled */
+struct hook_matcher *hook_matcher_new(const struct config_hook *hook, struct error *error);
+void hook_matcher_free(struct hook_matcher *matcher); /* NULL is allowed */
+/* Does it look at body or headers? If not, those may be empty. */
+bool hook_matcher_needs_content(const struct hook_matcher *matcher);
+bool hook_matcher_matches(const struct hook_matcher *matcher, const struct hook_subject *subject);
+
+/* ---- templates and environment ---- */
+
+/* What templates and the environment are made of. All borrowed. */
+struct hook_values {
+    const struct config_hook *hook;
+    const struct result_record *result;
+    const char *job_id;
+    const char *body_file;
+    int attempt;
+    bool replay;
+    struct bytes body;
+};
+/* The argument vector: NULL-terminated, one allocation per argument and one for the array; the
+ * caller frees with hook_strings_free. ERROR_INVALID: a value cannot be an argument. */
+int hook_arguments(const struct hook_values *values, char ***arguments_out, struct error *error);
+/* The environment, exactly as documented. */
+int hook_environment(const struct hook_values *values, char ***environment_out,
+                     struct error *error);
+void hook_strings_free(char **strings); /* NULL is allowed */
+
+/* ---- the engine ---- */
+
+struct hook_engine;
+
+struct hook_engine_options {
+    const struct config *config; /* borrowed until stop or reload */
+    struct state *state;
+    struct result_log *log;
+    struct metrics *metrics;       /* may be NULL */
+    const char *runtime_directory; /* exists, ours alone; body files are made in it */
+};
+
+/* Kills what an earlier worker left behind (processes with CALLBACK_JOB_ID of a job recorded as
+ * running), records those attempts as interrupted and queues the jobs again. */
+struct hook_engine *hook_engine_start(const struct hook_engine_options *options,
+                                      struct error *error);
+
+/* Creates a job for each hook that this result triggers; `only_hook` (NULL: all) and `replay`
+ * as for a replay, which looks at conditions only when no hook is named. *jobs_out counts. */
+int hook_engine_queue(struct hook_engine *engine, struct state_tx *tx,
+                      const struct result_record *result, const char *only_hook, bool replay,
+                      int64_t now_ms, int *jobs_out, struct error *error);
+
+/* Readable when hook_engine_run has something to do: for the owner's poll. */
+int hook_engine_fd(const struct hook_engine *engine);
+/* Milliseconds until a timer of the engine is due: 0 now, -1 none. */
+int64_t hook_engine_next_ms(const struct hook_engine *engine);
+/* Takes in what happened (output, ends, timeouts, cancellations), starts what may start. Call it
+ * when the descriptor is readable, a timer is due, or jobs may have changed in state.db. */
+int hook_engine_run(struct hook_engine *engine, struct error *error);
+int hook_engine_running(const struct hook_engine *engine);
+
+/* Takes over changed hooks: running jobs go on with the old ones, queued jobs get the new ones.
+ * A queued job whose hook is gone waits until there is one of that name again. */
+int hook_engine_reload(struct hook_engine *engine, const struct config *config,
+                       struct error *error);
+
+/* No new starts; running hooks get SIGTERM after `grace_ms` and SIGKILL 2 s later; ends are
+ * recorded (ended by us: interrupted, queued again). Blocks until none runs, then frees. */
+void hook_engine_stop(struct hook_engine *engine, int64_t grace_ms);
+
+/* ---- processes (used by the engine; the only place that spawns) ---- */
+
+/* Kills every descendant of the calling process that is not in `keep` (pids, 0-terminated; may
+ * be NULL) and reaps them, until none is left; the caller must be a child subreaper. */
+void process_kill_descendants(const int *keep);
+
+#endif
