@@ -26,7 +26,13 @@
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
-enum log_field_type { LOG_FIELD_END, LOG_FIELD_TEXT, LOG_FIELD_BYTES, LOG_FIELD_INT, LOG_FIELD_BOOL };
+enum log_field_type {
+    LOG_FIELD_END,
+    LOG_FIELD_TEXT,
+    LOG_FIELD_BYTES,
+    LOG_FIELD_INT,
+    LOG_FIELD_BOOL
+};
 
 struct log_field {
     enum log_field_type type;
@@ -36,13 +42,15 @@ struct log_field {
     int64_t number;
 };
 
+/* clang-format off */
 #define LOG_TEXT(field, value) {.type = LOG_FIELD_TEXT, .name = (field), .text = (value)}
 #define LOG_BYTES(field, value) {.type = LOG_FIELD_BYTES, .name = (field), .bytes = (value)}
 #define LOG_INT(field, value) {.type = LOG_FIELD_INT, .name = (field), .number = (int64_t)(value)}
 #define LOG_BOOL(field, value) {.type = LOG_FIELD_BOOL, .name = (field), .number = (value) ? 1 : 0}
 /* Two fields in one: error=<message> and error_code=<name of the code>. */
-#define LOG_ERROR(error)                                                                           \
+#define LOG_ERROR(error) \
     LOG_TEXT("error", (error)->message), LOG_TEXT("error_code", error_info((error)->code)->name)
+/* clang-format on */
 
 /* Set format, level and role. `role` is borrowed for ever (a literal). Before the first
  * call: logfmt, info, role "callbackd". */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "callbackd/id.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "callbackd/clock.h"
+#include "callbackd/os.h"
+#include "callbackd/text.h"
+
+/* Where the five groups of hex digits stand in the text, and how many bytes each is. */
+static const struct {
+    size_t at;
+    size_t bytes;
+} groups[] = {{0, 4}, {9, 2}, {14, 2}, {19, 2}, {24, 6}};
+
+enum { ID_GROUPS = sizeof(groups) / sizeof(groups[0]), NS_PER_MS = 1000000 };
+
+struct id id_new(void)
+{
+    struct id id;
+    os_random(id.bytes, sizeof(id.bytes));
+    uint64_t ns = (uint64_t)clock_wall_ns();
+    uint64_t ms = ns / NS_PER_MS;
+    uint64_t fraction = (ns % NS_PER_MS) * 4096 / NS_PER_MS;
+    for (int i = 0; i < 6; i++)
+        id.bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
+    id.bytes[6] = (unsigned char)(0x70 | (fraction >> 8));
+    id.bytes[7] = (unsigned char)fraction;
+    id.bytes[8] = (unsigned char)(0x80 | (id.bytes[8] & 0x3f));
+    return id;
+}
+
+void id_format(const struct id *id, char out[static ID_TEXT_BYTES])
+{
+    const unsigned char *from = id->bytes;
+    for (size_t i = 0; i < ID_GROUPS; i++) {
+        text_hex_encode(bytes_of(from, groups[i].bytes), out + groups[i].at);
+        from += groups[i].bytes;
+        out[groups[i].at + 2 * groups[i].bytes] = i + 1 < ID_GROUPS ? '-' : '\0';
+    }
+}
+
+/* One spelling an id: two spellings would be two keys for the same row. */
+static bool has_id_shape(struct bytes text)
+{
+    if (text.length != ID_TEXT_BYTES - 1)
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash != (text.data[i] == '-') || (text.data[i] >= 'A' && text.data[i] <= 'Z'))
+            return false;
+    }
+    return true;
+}
+
+bool id_parse(struct bytes text, struct id *id_out)
+{
+    if (!has_id_shape(text))
+        return false;
+    struct id id;
+    unsigned char *to = id.bytes;
+    for (size_t i = 0; i < ID_GROUPS; i++) {
+        struct bytes group = bytes_of(text.data + groups[i].at, 2 * groups[i].bytes);
+        if (!text_hex_decode(group, to, groups[i].bytes))
+            return false;
+        to += groups[i].bytes;
+    }
+    *id_out = id;
+    return true;
+}
+
+bool id_equal(const struct id *a, const struct id *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
