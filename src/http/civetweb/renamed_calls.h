@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Included by the build before every file of civetweb: the system calls that it makes on
+ * sockets become calls of ours, with the same meaning for their caller. That is how it
+ * takes over listeners that somebody else bound (listener_takeover.c), and how deadlines,
+ * descriptors and the ends of connections are kept here (connection_watch.c).
+ *
+ * The macros take arguments, so civetweb's `struct socket` and the like stay as they are.
+ */
+#ifndef CALLBACKD_HTTP_RENAMED_CALLS_H
+#define CALLBACKD_HTTP_RENAMED_CALLS_H
+
+/* What declares the originals comes first, or the macros would hit those. */
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+int takeover_socket(int domain, int type, int protocol);
+int takeover_bind(int fd, const struct sockaddr *address, socklen_t length);
+int takeover_listen(int fd, int backlog);
+int takeover_getsockname(int fd, struct sockaddr *address, socklen_t *length);
+int takeover_remove(const char *path);
+
+int watched_accept(int fd, struct sockaddr *address, socklen_t *length);
+int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+ssize_t watched_recv(int fd, void *data, size_t length, int flags);
+int watched_ssl_read(SSL *ssl, void *data, int length);
+int watched_close(int fd);
+
+#ifdef CALLBACKD_RENAME_CALLS
+#define socket(domain, type, protocol) takeover_socket(domain, type, protocol)
+#define bind(fd, address, length) takeover_bind(fd, address, length)
+#define listen(fd, backlog) takeover_listen(fd, backlog)
+#define getsockname(fd, address, length) takeover_getsockname(fd, address, length)
+#define remove(path) takeover_remove(path)
+
+#define accept(fd, address, length) watched_accept(fd, address, length)
+#define poll(fds, count, timeout_ms) watched_poll(fds, count, timeout_ms)
+#define recv(fd, data, length, flags) watched_recv(fd, data, length, flags)
+#define SSL_read(ssl, data, length) watched_ssl_read(ssl, data, length)
+#define close(fd) watched_close(fd)
+#endif
+
+#endif
