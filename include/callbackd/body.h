@@ -60,8 +60,8 @@ struct body_summary {
     enum result_status status; /* never STATUS_MISMATCH */
     bool has_execution_id;     /* an int64, exact, > 0 not required */
     int64_t execution_id;
-    bool has_id;                 /* id_pointer found a string or an integer */
-    char id[BODY_TEXT_MAX + 1];  /* longer ones are not ids: ERROR_INVALID */
+    bool has_id;                   /* id_pointer found a string or an integer */
+    char id[BODY_TEXT_MAX + 1];    /* longer ones are not ids: ERROR_INVALID */
     char event[BODY_TEXT_MAX + 1]; /* event_type of a workspace event; "" otherwise */
     char name[BODY_TEXT_MAX + 1];  /* workflow or agent name where the body has one, else "" */
 };
@@ -74,11 +74,13 @@ void body_reader_free(struct body_reader *reader); /* NULL is allowed */
 /* `body` is all of it so far. -1 with ERROR_INVALID as soon as it cannot be right. */
 int body_reader_feed(struct body_reader *reader, struct bytes body, struct error *error);
 /* The body is complete. */
-int body_reader_finish(struct body_reader *reader, struct bytes body,
-                       struct body_summary *summary_out, struct error *error);
+int body_reader_finish(
+    struct body_reader *reader, struct bytes body, struct body_summary *summary_out,
+    struct error *error);
 /* All three in one, for what is in memory already. */
-int body_read(const struct body_rules *rules, struct bytes body, struct body_summary *summary_out,
-              struct error *error);
+int body_read(
+    const struct body_rules *rules, struct bytes body, struct body_summary *summary_out,
+    struct error *error);
 
 /* ---- the output inside a stored workflow result ---- */
 
@@ -97,8 +99,8 @@ struct body_node {
     bool is_output_node;
 };
 /* Calls `visit` for each; its non-zero return stops and is returned. */
-int body_visit_nodes(struct bytes output, int (*visit)(void *context, const struct body_node *node),
-                     void *context);
+int body_visit_nodes(
+    struct bytes output, int (*visit)(void *context, const struct body_node *node), void *context);
 
 /* Appends {"workflow_version_execution_id":N,"final_output":<output>}: how a polled result is
  * wrapped so that it reads like a callback. `output` is valid JSON. */

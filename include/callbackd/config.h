@@ -48,9 +48,9 @@ struct config_tls {
 };
 
 struct config_listener {
-    char *address; /* "host:port" as configured, NULL for a Unix socket */
-    char *host;    /* numeric IPv4 or IPv6, without brackets */
-    int port;      /* 0: the kernel chooses */
+    char *address;   /* "host:port" as configured, NULL for a Unix socket */
+    char *host;      /* numeric IPv4 or IPv6, without brackets */
+    int port;        /* 0: the kernel chooses */
     char *unix_path; /* absolute; NULL for TCP */
     mode_t mode;     /* of the Unix socket */
     char *group;     /* of the Unix socket; NULL: the process's own */
@@ -89,9 +89,9 @@ struct config_run_token {
 };
 
 struct config_promptlayer {
-    char *base_url; /* no trailing slash */
+    char *base_url;                /* no trailing slash */
     struct config_secrets api_key; /* may be empty: no polling */
-    int64_t launch_grace_ms; /* results of a run still launching wait this long for its id */
+    int64_t launch_grace_ms;       /* results of a run still launching wait this long for its id */
 };
 
 struct config_limits {
@@ -135,8 +135,8 @@ enum condition_type {
 enum condition_operator {
     OPERATOR_EQUALS, /* text compares with a string, or with any other value's JSON spelling */
     OPERATOR_GLOB,
-    OPERATOR_REGEX,  /* PCRE2, UTF, unanchored */
-    OPERATOR_EXISTS  /* text "true" or "false" */
+    OPERATOR_REGEX, /* PCRE2, UTF, unanchored */
+    OPERATOR_EXISTS /* text "true" or "false" */
 };
 struct config_condition {
     enum condition_type type;
@@ -166,8 +166,8 @@ struct config_hook {
      * (without one a hook takes final results only). */
     struct config_condition when;
     bool takes_status;
-    char **command; /* NULL-terminated templates; NULL when shell is used */
-    char *shell;    /* fixed text for /bin/sh -c; NULL when command is used */
+    char **command;  /* NULL-terminated templates; NULL when shell is used */
+    char *shell;     /* fixed text for /bin/sh -c; NULL when command is used */
     char *directory; /* working directory; absolute; default: the configuration's directory */
     struct config_variable *env;
     size_t env_count;
@@ -180,9 +180,9 @@ struct config_hook {
 };
 
 struct config {
-    char *path;      /* absolute path of the file */
-    char *directory; /* its folder: relative paths start here */
-    char *text;      /* as read */
+    char *path;       /* absolute path of the file */
+    char *directory;  /* its folder: relative paths start here */
+    char *text;       /* as read */
     char *public_url; /* no trailing slash; NULL: made from the first listener's real address */
     struct config_listener *listeners;
     size_t listener_count;
@@ -203,8 +203,8 @@ struct config {
 
 /* Problems found, in the order of the file; each printed as FILE:LINE: key.path: text. */
 struct config_problem {
-    int line; /* 0: the file as a whole */
-    char *key; /* "endpoints[0].verify"; "" for the file */
+    int line;   /* 0: the file as a whole */
+    char *key;  /* "endpoints[0].verify"; "" for the file */
     char *text; /* what is wrong (what to do) */
 };
 struct config_problems {
@@ -221,8 +221,8 @@ struct config *config_load(const char *path, struct config_problems *problems);
 void config_free(struct config *config); /* wipes secrets; NULL is allowed */
 
 /* What one role needs, as bytes for a child. `out` should be a secret buffer. */
-int config_pack(const struct config *config, enum config_role role, struct buffer *out,
-                struct error *error);
+int config_pack(
+    const struct config *config, enum config_role role, struct buffer *out, struct error *error);
 struct config *config_unpack(struct bytes packed, struct error *error);
 
 /* NULL when there is none of that name. */

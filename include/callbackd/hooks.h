@@ -56,8 +56,8 @@ struct hook_values {
  * caller frees with hook_strings_free. ERROR_INVALID: a value cannot be an argument. */
 int hook_arguments(const struct hook_values *values, char ***arguments_out, struct error *error);
 /* The environment, exactly as documented. */
-int hook_environment(const struct hook_values *values, char ***environment_out,
-                     struct error *error);
+int hook_environment(
+    const struct hook_values *values, char ***environment_out, struct error *error);
 void hook_strings_free(char **strings); /* NULL is allowed */
 
 /* ---- the engine ---- */
@@ -74,14 +74,14 @@ struct hook_engine_options {
 
 /* Kills what an earlier worker left behind (processes with CALLBACK_JOB_ID of a job recorded as
  * running), records those attempts as interrupted and queues the jobs again. */
-struct hook_engine *hook_engine_start(const struct hook_engine_options *options,
-                                      struct error *error);
+struct hook_engine *hook_engine_start(
+    const struct hook_engine_options *options, struct error *error);
 
 /* Creates a job for each hook that this result triggers; `only_hook` (NULL: all) and `replay`
  * as for a replay, which looks at conditions only when no hook is named. *jobs_out counts. */
-int hook_engine_queue(struct hook_engine *engine, struct state_tx *tx,
-                      const struct result_record *result, const char *only_hook, bool replay,
-                      int64_t now_ms, int *jobs_out, struct error *error);
+int hook_engine_queue(
+    struct hook_engine *engine, struct state_tx *tx, const struct result_record *result,
+    const char *only_hook, bool replay, int64_t now_ms, int *jobs_out, struct error *error);
 
 /* Readable when hook_engine_run has something to do: for the owner's poll. */
 int hook_engine_fd(const struct hook_engine *engine);
@@ -94,8 +94,8 @@ int hook_engine_running(const struct hook_engine *engine);
 
 /* Takes over changed hooks: running jobs go on with the old ones, queued jobs get the new ones.
  * A queued job whose hook is gone waits until there is one of that name again. */
-int hook_engine_reload(struct hook_engine *engine, const struct config *config,
-                       struct error *error);
+int hook_engine_reload(
+    struct hook_engine *engine, const struct config *config, struct error *error);
 
 /* No new starts; running hooks get SIGTERM after `grace_ms` and SIGKILL 2 s later; ends are
  * recorded (ended by us: interrupted, queued again). Blocks until none runs, then frees. */

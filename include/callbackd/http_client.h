@@ -19,21 +19,21 @@
 struct http_client;
 
 struct http_client_request {
-    const char *method; /* "GET", "POST", "PATCH" */
-    const char *url;    /* http or https */
-    const char *unix_path; /* connect there instead; NULL: TCP */
-    const char *ca_file;   /* PEM; NULL: the system's */
+    const char *method;         /* "GET", "POST", "PATCH" */
+    const char *url;            /* http or https */
+    const char *unix_path;      /* connect there instead; NULL: TCP */
+    const char *ca_file;        /* PEM; NULL: the system's */
     const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
-    struct bytes body;     /* sent when the method is not GET */
-    const char *content_type; /* of the body; NULL: none is sent */
-    int64_t timeout_ms;    /* whole exchange; connecting takes at most 10 s of it */
+    struct bytes body;          /* sent when the method is not GET */
+    const char *content_type;   /* of the body; NULL: none is sent */
+    int64_t timeout_ms;         /* whole exchange; connecting takes at most 10 s of it */
     size_t response_max_bytes;
 };
 
 struct http_client_response {
     int status;
-    struct buffer body;     /* caller's: http_client_response_fini */
-    int64_t retry_after_s;  /* -1: none (seconds form only) */
+    struct buffer body;    /* caller's: http_client_response_fini */
+    int64_t retry_after_s; /* -1: none (seconds form only) */
 };
 
 int http_client_init(struct error *error);
@@ -48,8 +48,9 @@ void http_client_free(struct http_client *client); /* NULL is allowed */
  * not verified: certainly not processed), ERROR_TIMEOUT or ERROR_IO (the request may have been
  * processed), ERROR_TOO_LARGE (the answer), ERROR_INVALID (the URL).
  */
-int http_client_perform(struct http_client *client, const struct http_client_request *request,
-                        struct http_client_response *response_out, struct error *error);
+int http_client_perform(
+    struct http_client *client, const struct http_client_request *request,
+    struct http_client_response *response_out, struct error *error);
 void http_client_response_fini(struct http_client_response *response);
 
 #endif

@@ -45,8 +45,7 @@ const struct json *json_get(const struct json *object, const char *key);
 /* The decoded string; NULL unless it is one. Contains no NUL: such a document is refused. */
 const char *json_get_text(const struct json *value);
 /* false unless it is an integer that fits. */
-bool json_get_int64(const struct json_document *document, const struct json *value,
-                    int64_t *out);
+bool json_get_int64(const struct json_document *document, const struct json *value, int64_t *out);
 bool json_get_double(const struct json *value, double *out);
 bool json_get_bool(const struct json *value, bool *out);
 

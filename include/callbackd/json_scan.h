@@ -40,8 +40,8 @@ enum json_event {
 
 /* Not 0 stops the scan; the scan then fails with what `error` says. `depth` is the count of
  * open containers: the containers' own events have the depth outside of them. */
-typedef int json_scan_handler(void *context, enum json_event event, int depth, size_t start,
-                              size_t end, struct error *error);
+typedef int json_scan_handler(
+    void *context, enum json_event event, int depth, size_t start, size_t end, struct error *error);
 
 struct json_scan {
     json_scan_handler *handler; /* may be NULL */
@@ -54,13 +54,13 @@ struct json_scan {
     bool in_key; /* the string is a key */
     size_t position;
     size_t token_start;
-    uint32_t detail; /* UTF-8 bounds, the literal, or why it failed */
+    uint32_t detail;                       /* UTF-8 bounds, the literal, or why it failed */
     uint64_t objects[JSON_DEPTH_MAX / 64]; /* bit set: that level is an object */
 };
 
 /* depth_max: 1 to JSON_DEPTH_MAX; the nearest of them is taken for anything else. */
-void json_scan_init(struct json_scan *scan, int depth_max, json_scan_handler *handler,
-                    void *context);
+void json_scan_init(
+    struct json_scan *scan, int depth_max, json_scan_handler *handler, void *context);
 /* `text` is all of it so far: never shorter than at the last call. -1 with ERROR_INVALID and
  * "byte <offset>: " in the message; after that every call fails. */
 int json_scan_feed(struct json_scan *scan, struct bytes text, struct error *error);
@@ -68,8 +68,9 @@ int json_scan_feed(struct json_scan *scan, struct bytes text, struct error *erro
 int json_scan_finish(struct json_scan *scan, struct bytes text, struct error *error);
 
 /* Whole text at once. */
-int json_scan_text(struct bytes text, int depth_max, json_scan_handler *handler, void *context,
-                   struct error *error);
+int json_scan_text(
+    struct bytes text, int depth_max, json_scan_handler *handler, void *context,
+    struct error *error);
 
 /* Appends the decoded form of a string token (with its quotes) as UTF-8. A lone surrogate
  * escape becomes U+FFFD; \u0000 becomes a NUL byte. The token must have been scanned. */
@@ -82,8 +83,8 @@ bool json_number_to_int64(struct bytes token, int64_t *value_out);
  * keys the last counts, as most readers have it. "" is the whole document. An array index is
  * decimal without leading zeros. false: there is no such value.
  */
-bool json_pointer_find(struct bytes text, const char *pointer, struct bytes *value_out,
-                       enum json_event *kind_out);
+bool json_pointer_find(
+    struct bytes text, const char *pointer, struct bytes *value_out, enum json_event *kind_out);
 /* "" or starts with '/', and every '~' is followed by 0 or 1. */
 bool json_pointer_is_valid(const char *pointer);
 

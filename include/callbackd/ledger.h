@@ -24,28 +24,31 @@
 
 struct ledger_registration {
     const char *workflow;
-    const char *endpoint;   /* NULL: the first workflow-result endpoint with run-token */
-    int64_t deadline_at_ms; /* wall; 0: none */
-    const char *tags_json;  /* NULL: none */
+    const char *endpoint;        /* NULL: the first workflow-result endpoint with run-token */
+    int64_t deadline_at_ms;      /* wall; 0: none */
+    const char *tags_json;       /* NULL: none */
     const char *idempotency_key; /* NULL: none */
-    const char *public_url; /* base of the callback URL, no trailing slash */
+    const char *public_url;      /* base of the callback URL, no trailing slash */
     int64_t now_ms;
 };
 
 /* Registers a run and mints its callback URL. *existing_out: the key was there, `run_out` is
  * that run, unchanged. ERROR_INVALID (bad endpoint, bad deadline), ERROR_CONFLICT (key there,
  * for another workflow or endpoint). */
-int ledger_register(struct state_tx *tx, const struct config *config,
-                    const struct ledger_registration *registration, struct run_record *run_out,
-                    bool *existing_out, struct error *error);
+int ledger_register(
+    struct state_tx *tx, const struct config *config,
+    const struct ledger_registration *registration, struct run_record *run_out, bool *existing_out,
+    struct error *error);
 
 /* Records the execution id: launching -> waiting (completed stays completed). The same id
  * again is fine; another one is ERROR_CONFLICT. launch_failed -> ERROR_CONFLICT. */
-int ledger_launched(struct state_tx *tx, const struct id *run, int64_t execution_id,
-                    int64_t now_ms, struct run_record *run_out, struct error *error);
+int ledger_launched(
+    struct state_tx *tx, const struct id *run, int64_t execution_id, int64_t now_ms,
+    struct run_record *run_out, struct error *error);
 /* launching -> launch_failed. Any other state: ERROR_CONFLICT, but launch_failed again is fine. */
-int ledger_launch_failed(struct state_tx *tx, const struct id *run, const char *reason,
-                         int64_t now_ms, struct run_record *run_out, struct error *error);
+int ledger_launch_failed(
+    struct state_tx *tx, const struct id *run, const char *reason, int64_t now_ms,
+    struct run_record *run_out, struct error *error);
 
 /*
  * Takes one entry of the log (not a duplicate) into the state: inserts the result with its
@@ -53,21 +56,24 @@ int ledger_launch_failed(struct state_tx *tx, const struct id *run, const char *
  * ledger makes one. A post without run token whose execution id belongs to a run of the ledger
  * is linked to it. result_out->pending: the run is still launching; nothing may be triggered yet.
  */
-int ledger_take(struct state_tx *tx, const struct config *config, const struct result_entry *entry,
-                int64_t now_ms, struct result_record *result_out, struct error *error);
+int ledger_take(
+    struct state_tx *tx, const struct config *config, const struct result_entry *entry,
+    int64_t now_ms, struct result_record *result_out, struct error *error);
 
 /* Decides a pending result anew: its run has been launched, has failed to launch, or has been
  * launching for longer than the grace. Leaves it pending otherwise. Writes result and run. */
-int ledger_settle(struct state_tx *tx, const struct config *config, struct result_record *result,
-                  int64_t now_ms, struct error *error);
+int ledger_settle(
+    struct state_tx *tx, const struct config *config, struct result_record *result, int64_t now_ms,
+    struct error *error);
 
 /* Runs past their deadline: waiting -> overdue. At most `limit`; *moved_out counts. */
-int ledger_sweep(struct state_tx *tx, int64_t now_ms, int limit, int *moved_out,
-                 struct error *error);
+int ledger_sweep(
+    struct state_tx *tx, int64_t now_ms, int limit, int *moved_out, struct error *error);
 
 /* May hooks fire for this result? Final (or a status that hooks may ask for), and the first
  * such of its run unless the endpoint says otherwise. */
-int ledger_may_trigger(struct state_tx *tx, const struct config *config,
-                       const struct result_record *result, bool *may_out, struct error *error);
+int ledger_may_trigger(
+    struct state_tx *tx, const struct config *config, const struct result_record *result,
+    bool *may_out, struct error *error);
 
 #endif

@@ -25,9 +25,9 @@ struct promptlayer_api {
 };
 
 struct promptlayer_run {
-    const char *workflow;    /* name or numeric id; percent-encoded here */
-    const char *label;       /* NULL: none; excludes version */
-    int64_t version;         /* 0: none */
+    const char *workflow;       /* name or numeric id; percent-encoded here */
+    const char *label;          /* NULL: none; excludes version */
+    int64_t version;            /* 0: none */
     struct bytes inputs_json;   /* an object; empty: {} */
     struct bytes metadata_json; /* an object of strings; empty: none */
     bool all_outputs;
@@ -40,19 +40,19 @@ struct promptlayer_launch {
 };
 
 /* Appends the request body as it would be posted: for --dry-run too. */
-int promptlayer_run_body(const struct promptlayer_run *run, struct buffer *out,
-                         struct error *error);
+int promptlayer_run_body(
+    const struct promptlayer_run *run, struct buffer *out, struct error *error);
 /* Appends the URL of the run request. */
-int promptlayer_run_url(const struct promptlayer_api *api, const char *workflow,
-                        struct buffer *out);
+int promptlayer_run_url(
+    const struct promptlayer_api *api, const char *workflow, struct buffer *out);
 /*
  * Launches. 200, 201 and 202 with an execution id are success. ERROR_REFUSED: the API said no,
  * its message is ours (certainly not started); ERROR_UNREACHABLE: certainly not started;
  * ERROR_TIMEOUT, ERROR_IO: it may have started.
  */
-int promptlayer_run(struct http_client *client, const struct promptlayer_api *api,
-                    const struct promptlayer_run *run, struct promptlayer_launch *launch_out,
-                    struct error *error);
+int promptlayer_run(
+    struct http_client *client, const struct promptlayer_api *api,
+    const struct promptlayer_run *run, struct promptlayer_launch *launch_out, struct error *error);
 
 enum promptlayer_poll {
     POLL_FINAL,   /* `output` holds it: the answer's body, valid JSON */
@@ -65,9 +65,9 @@ enum promptlayer_poll {
  * wait in seconds is in *retry_after_s_out, -1 unknown), ERROR_UNREACHABLE, ERROR_TIMEOUT,
  * ERROR_IO (5xx and broken answers): worth another try.
  */
-int promptlayer_poll(struct http_client *client, const struct promptlayer_api *api,
-                     int64_t execution_id, bool all_outputs, size_t output_max_bytes,
-                     enum promptlayer_poll *poll_out, struct buffer *output,
-                     int64_t *retry_after_s_out, struct error *error);
+int promptlayer_poll(
+    struct http_client *client, const struct promptlayer_api *api, int64_t execution_id,
+    bool all_outputs, size_t output_max_bytes, enum promptlayer_poll *poll_out,
+    struct buffer *output, int64_t *retry_after_s_out, struct error *error);
 
 #endif

@@ -20,9 +20,9 @@
 struct reconciler;
 
 /* All borrowed until reconciler_stop. NULL on failure. */
-struct reconciler *reconciler_start(const struct config *config, struct state *state,
-                                    struct result_log *log, struct metrics *metrics,
-                                    struct error *error);
+struct reconciler *reconciler_start(
+    const struct config *config, struct state *state, struct result_log *log,
+    struct metrics *metrics, struct error *error);
 /* Look now instead of at the next tick (every second). Any thread. */
 void reconciler_wake(struct reconciler *reconciler);
 /* Ends the thread, waiting for a request under way (at most its timeout). NULL is allowed. */

@@ -66,8 +66,8 @@ struct run_record {
     bool has_execution_id;
     int64_t execution_id;
     int64_t registered_at_ms;
-    int64_t launched_at_ms; /* when its execution id was recorded; 0: not yet */
-    int64_t deadline_at_ms; /* 0: none */
+    int64_t launched_at_ms;  /* when its execution id was recorded; 0: not yet */
+    int64_t deadline_at_ms;  /* 0: none */
     int64_t completed_at_ms; /* 0: not yet */
     char *reason;            /* why the launch failed or it was lost; NULL */
     char *tags_json;         /* an object; NULL when none */
@@ -80,29 +80,32 @@ void run_record_fini(struct run_record *run);
 
 /* A new run. With an idempotency key that is there already, *existing_out is true and `run`
  * is replaced by the one that is there; the caller's texts are freed then. */
-int state_run_insert(struct state_tx *tx, struct run_record *run, bool *existing_out,
-                     struct error *error);
-int state_run_get(struct state_tx *tx, const struct id *id, struct run_record *run_out,
-                  struct error *error); /* ERROR_NOT_FOUND */
+int state_run_insert(
+    struct state_tx *tx, struct run_record *run, bool *existing_out, struct error *error);
+int state_run_get(
+    struct state_tx *tx, const struct id *id, struct run_record *run_out,
+    struct error *error); /* ERROR_NOT_FOUND */
 /* The run launched with this execution id (the newest). ERROR_NOT_FOUND. */
-int state_run_by_execution(struct state_tx *tx, int64_t execution_id, struct run_record *run_out,
-                           struct error *error);
+int state_run_by_execution(
+    struct state_tx *tx, int64_t execution_id, struct run_record *run_out, struct error *error);
 /* Writes all columns of an existing run. */
 int state_run_update(struct state_tx *tx, const struct run_record *run, struct error *error);
 
 struct run_filter {
-    int state;            /* enum run_state or -1 */
-    const char *workflow; /* NULL: any */
+    int state;               /* enum run_state or -1 */
+    const char *workflow;    /* NULL: any */
     const struct id *before; /* cursor: older than this id; NULL: newest */
     int limit;
 };
 typedef int run_visitor(void *context, const struct run_record *run);
 /* Newest first. The visitor's non-zero return stops and is returned. */
-int state_run_list(struct state_tx *tx, const struct run_filter *filter, run_visitor *visit,
-                   void *context, struct error *error);
+int state_run_list(
+    struct state_tx *tx, const struct run_filter *filter, run_visitor *visit, void *context,
+    struct error *error);
 /* Runs in `state` whose deadline (registration, for RUN_LAUNCHING) is at or before `at_ms`. */
-int state_run_due(struct state_tx *tx, enum run_state state, int64_t at_ms, int limit,
-                  run_visitor *visit, void *context, struct error *error);
+int state_run_due(
+    struct state_tx *tx, enum run_state state, int64_t at_ms, int limit, run_visitor *visit,
+    void *context, struct error *error);
 
 /* ---- results ---- */
 
@@ -118,7 +121,7 @@ struct result_record {
     char *workflow; /* of its run, else as the body names it; "" */
     char *event;    /* "" */
     enum result_status status;
-    bool pending; /* its run is still launching: the status is not final yet */
+    bool pending;   /* its run is still launching: the status is not final yet */
     bool triggered; /* hooks were queued for it, or it was decided that none are */
     char *source;
     int revision;
@@ -132,19 +135,20 @@ struct result_record {
 };
 void result_record_fini(struct result_record *result);
 
-int state_result_insert(struct state_tx *tx, const struct result_record *result,
-                        struct error *error);
+int state_result_insert(
+    struct state_tx *tx, const struct result_record *result, struct error *error);
 /* Writes run, workflow, status, pending and triggered of an existing result (by seq). */
-int state_result_update(struct state_tx *tx, const struct result_record *result,
-                        struct error *error);
+int state_result_update(
+    struct state_tx *tx, const struct result_record *result, struct error *error);
 int state_result_count_duplicate(struct state_tx *tx, int64_t seq, struct error *error);
-int state_result_get(struct state_tx *tx, const struct id *id, struct result_record *result_out,
-                     struct error *error);
-int state_result_by_seq(struct state_tx *tx, int64_t seq, struct result_record *result_out,
-                        struct error *error);
+int state_result_get(
+    struct state_tx *tx, const struct id *id, struct result_record *result_out,
+    struct error *error);
+int state_result_by_seq(
+    struct state_tx *tx, int64_t seq, struct result_record *result_out, struct error *error);
 /* Has a result of this run (or, without run, of this endpoint and key's first seq) triggered? */
-int state_run_has_triggered(struct state_tx *tx, const struct id *run, bool *triggered_out,
-                            struct error *error);
+int state_run_has_triggered(
+    struct state_tx *tx, const struct id *run, bool *triggered_out, struct error *error);
 
 struct result_filter {
     int status;           /* enum result_status or -1 */
@@ -152,16 +156,17 @@ struct result_filter {
     const char *workflow;
     bool has_execution_id;
     int64_t execution_id;
-    const struct id *run; /* NULL: any */
-    int pending;          /* 0, 1 or -1 for any */
-    int64_t since_ms;     /* received at or after; 0: any */
-    int64_t until_ms;     /* received before; 0: any */
+    const struct id *run;    /* NULL: any */
+    int pending;             /* 0, 1 or -1 for any */
+    int64_t since_ms;        /* received at or after; 0: any */
+    int64_t until_ms;        /* received before; 0: any */
     const struct id *before; /* cursor: older than this id; NULL: newest */
     int limit;
 };
 typedef int result_record_visitor(void *context, const struct result_record *result);
-int state_result_list(struct state_tx *tx, const struct result_filter *filter,
-                      result_record_visitor *visit, void *context, struct error *error);
+int state_result_list(
+    struct state_tx *tx, const struct result_filter *filter, result_record_visitor *visit,
+    void *context, struct error *error);
 
 /* ---- jobs ---- */
 
@@ -210,8 +215,8 @@ struct attempt_record {
     int64_t started_at_ms;
     int64_t ended_at_ms; /* 0: running */
     enum attempt_outcome outcome;
-    int exit_code; /* -1 unless ATTEMPT_EXIT */
-    int signal;    /* 0 unless ATTEMPT_SIGNAL or ATTEMPT_TIMEOUT */
+    int exit_code;                /* -1 unless ATTEMPT_EXIT */
+    int signal;                   /* 0 unless ATTEMPT_SIGNAL or ATTEMPT_TIMEOUT */
     struct bytes standard_output; /* the last 64 KiB */
     struct bytes standard_error;
     bool output_truncated;
@@ -220,36 +225,41 @@ struct attempt_record {
 
 /* `job->id` is the caller's (id_new). State JOB_WAITING. */
 int state_job_insert(struct state_tx *tx, const struct job_record *job, struct error *error);
-int state_job_get(struct state_tx *tx, const struct id *id, struct job_record *job_out,
-                  struct error *error);
+int state_job_get(
+    struct state_tx *tx, const struct id *id, struct job_record *job_out, struct error *error);
 /* Writes state, attempts_made, next_at, ended_at, cancel_requested and reason. */
 int state_job_update(struct state_tx *tx, const struct job_record *job, struct error *error);
 
 typedef int job_visitor(void *context, const struct job_record *job);
 struct job_filter {
-    const char *hook; /* NULL: any */
-    int state;        /* enum job_state or -1 */
+    const char *hook;        /* NULL: any */
+    int state;               /* enum job_state or -1 */
     const struct id *result; /* NULL: any */
     const struct id *before;
     int limit;
 };
-int state_job_list(struct state_tx *tx, const struct job_filter *filter, job_visitor *visit,
-                   void *context, struct error *error);
+int state_job_list(
+    struct state_tx *tx, const struct job_filter *filter, job_visitor *visit, void *context,
+    struct error *error);
 /* Waiting and retrying jobs of a hook that may run at `now_ms`, earliest first. */
-int state_job_due(struct state_tx *tx, const char *hook, int64_t now_ms, int limit,
-                  job_visitor *visit, void *context, struct error *error);
+int state_job_due(
+    struct state_tx *tx, const char *hook, int64_t now_ms, int limit, job_visitor *visit,
+    void *context, struct error *error);
 /* The earliest next_at_ms of a hook's waiting or retrying jobs; 0 when there is none. */
-int state_job_next_at(struct state_tx *tx, const char *hook, int64_t *next_at_out,
-                      struct error *error);
+int state_job_next_at(
+    struct state_tx *tx, const char *hook, int64_t *next_at_out, struct error *error);
 
-int state_attempt_insert(struct state_tx *tx, const struct id *job,
-                         const struct attempt_record *attempt, struct error *error);
+int state_attempt_insert(
+    struct state_tx *tx, const struct id *job, const struct attempt_record *attempt,
+    struct error *error);
 /* Records the end of an attempt, by its number. */
-int state_attempt_update(struct state_tx *tx, const struct id *job,
-                         const struct attempt_record *attempt, struct error *error);
+int state_attempt_update(
+    struct state_tx *tx, const struct id *job, const struct attempt_record *attempt,
+    struct error *error);
 typedef int attempt_visitor(void *context, const struct attempt_record *attempt);
-int state_attempt_list(struct state_tx *tx, const struct id *job, attempt_visitor *visit,
-                       void *context, struct error *error);
+int state_attempt_list(
+    struct state_tx *tx, const struct id *job, attempt_visitor *visit, void *context,
+    struct error *error);
 
 /* ---- hooks ---- */
 
@@ -260,20 +270,18 @@ struct hook_counts {
     int64_t dead;
     int64_t oldest_waiting_ms; /* created_at of the oldest waiting job; 0: none */
 };
-int state_hook_counts(struct state_tx *tx, const char *hook, struct hook_counts *counts_out,
-                      struct error *error);
-int state_hook_paused(struct state_tx *tx, const char *hook, bool *paused_out,
-                      struct error *error);
-int state_hook_set_paused(struct state_tx *tx, const char *hook, bool paused,
-                          struct error *error);
+int state_hook_counts(
+    struct state_tx *tx, const char *hook, struct hook_counts *counts_out, struct error *error);
+int state_hook_paused(struct state_tx *tx, const char *hook, bool *paused_out, struct error *error);
+int state_hook_set_paused(struct state_tx *tx, const char *hook, bool paused, struct error *error);
 
 /* ---- retention ---- */
 
 /* Removes at most `limit` results (with their ended jobs and attempts) received before
  * `before_ms`, and runs that ended before it; never one with unfinished jobs, one pending, nor
  * one whose run has not ended. *removed_out counts rows of results and runs. */
-int state_remove(struct state_tx *tx, int64_t before_ms, int limit, int *removed_out,
-                 struct error *error);
+int state_remove(
+    struct state_tx *tx, int64_t before_ms, int limit, int *removed_out, struct error *error);
 /* Is the row of the log still wanted by a result here? */
 int state_result_exists(struct state_tx *tx, int64_t seq, bool *exists_out, struct error *error);
 

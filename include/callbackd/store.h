@@ -38,8 +38,8 @@ int store_prepare(const char *directory, struct error *error);
 
 /* An exclusive lock "<directory>/<name>.lock", held until the descriptor and its copies are
  * closed. Waits up to wait_ms for another holder, then ERROR_CONFLICT with its pid. */
-int store_lock(const char *directory, const char *name, int64_t wait_ms, int *fd_out,
-               struct error *error);
+int store_lock(
+    const char *directory, const char *name, int64_t wait_ms, int *fd_out, struct error *error);
 
 struct result_log;
 
@@ -70,7 +70,7 @@ struct result_post {
     int64_t received_at_ms;     /* wall */
     const char *remote_address; /* resolved client */
     const char *verified_by;
-    const char *content_type; /* "" when none */
+    const char *content_type;  /* "" when none */
     struct bytes headers_json; /* an array of [name, value], secrets removed */
     struct bytes body;         /* exact */
 };
@@ -83,8 +83,9 @@ struct result_receipt {
 };
 
 /* Returns when stored. ERROR_BUSY: the queue is full. ERROR_STORE: not known to be stored. */
-int result_log_append(struct result_log *log, const struct result_post *post,
-                      struct result_receipt *receipt_out, struct error *error);
+int result_log_append(
+    struct result_log *log, const struct result_post *post, struct result_receipt *receipt_out,
+    struct error *error);
 
 /* Can the store take an append now? Answers from the outcome of the last commits, and by
  * trying when those failed. */
@@ -125,11 +126,12 @@ struct result_entry {
 typedef int result_visitor(void *context, const struct result_entry *entry);
 
 /* Rows after `after_seq` in order, at most `limit`. -1 on error. */
-int result_log_read(struct result_log *log, int64_t after_seq, int limit, result_visitor *visit,
-                    void *context, struct error *error);
+int result_log_read(
+    struct result_log *log, int64_t after_seq, int limit, result_visitor *visit, void *context,
+    struct error *error);
 /* One row by its seq. ERROR_NOT_FOUND. */
-int result_log_get(struct result_log *log, int64_t seq, result_visitor *visit, void *context,
-                   struct error *error);
+int result_log_get(
+    struct result_log *log, int64_t seq, result_visitor *visit, void *context, struct error *error);
 /* Appends the exact body. ERROR_NOT_FOUND, ERROR_TOO_LARGE past the buffer's maximum. */
 int result_log_body(struct result_log *log, int64_t seq, struct buffer *out, struct error *error);
 /* The newest seq ever given; 0 when none was. */
@@ -137,9 +139,9 @@ int result_log_last_seq(struct result_log *log, int64_t *seq_out, struct error *
 
 /* Removes at most `limit` rows received before `before_ms` with seq <= up_to_seq, for which
  * `keep` (may be NULL) returns false. *removed_out counts. Short: one small transaction. */
-int result_log_remove(struct result_log *log, int64_t before_ms, int64_t up_to_seq, int limit,
-                      bool (*keep)(void *context, int64_t seq), void *context,
-                      int *removed_out, struct error *error);
+int result_log_remove(
+    struct result_log *log, int64_t before_ms, int64_t up_to_seq, int limit,
+    bool (*keep)(void *context, int64_t seq), void *context, int *removed_out, struct error *error);
 
 /* ---- refused posts, bounded in number (keep_rejected) and size (16 MiB each, whole for what
  * was verified; the first 4 KiB otherwise) ---- */
@@ -159,8 +161,9 @@ struct rejected_post {
 /* Waits for nothing: queued behind the appends, dropped (with a count) when the queue is full. */
 void result_log_reject(struct result_log *log, const struct rejected_post *post);
 /* Newest first, at most `limit`, older than the id `before` (NULL: from the newest). */
-int result_log_rejected(struct result_log *log, const struct id *before, int limit,
-                        int (*visit)(void *context, const struct rejected_post *post),
-                        void *context, struct error *error);
+int result_log_rejected(
+    struct result_log *log, const struct id *before, int limit,
+    int (*visit)(void *context, const struct rejected_post *post), void *context,
+    struct error *error);
 
 #endif

@@ -35,18 +35,18 @@
 enum { RUN_TOKEN_TEXT_LENGTH = 76, RUN_TOKEN_TEXT_BYTES = 77 };
 
 /* Signs with the first key. -1 (ERROR_CONFIG) when there is no key. */
-int run_token_mint(const struct config_secrets *keys, const char *endpoint, const struct id *run,
-                   int64_t expires_at_s, char out[static RUN_TOKEN_TEXT_BYTES],
-                   struct error *error);
+int run_token_mint(
+    const struct config_secrets *keys, const char *endpoint, const struct id *run,
+    int64_t expires_at_s, char out[static RUN_TOKEN_TEXT_BYTES], struct error *error);
 /* Tries every key. -1 with ERROR_UNAUTHORIZED; the message says why, for our log only. */
-int run_token_verify(const struct config_secrets *keys, const char *endpoint, struct bytes token,
-                     int64_t now_s, struct id *run_out, struct error *error);
+int run_token_verify(
+    const struct config_secrets *keys, const char *endpoint, struct bytes token, int64_t now_s,
+    struct id *run_out, struct error *error);
 /* The expiry of a token minted now: the longer of its lifetime and the deadline plus a day.
  * deadline_ms: wall time, 0 = none. Result in seconds. */
 int64_t run_token_expiry(int64_t now_ms, int64_t lifetime_ms, int64_t deadline_ms);
 /* Appends <public_url><path>/<token>. */
-int run_token_url(const char *public_url, const char *path, const char *token,
-                  struct buffer *out);
+int run_token_url(const char *public_url, const char *path, const char *token, struct buffer *out);
 
 /* ---- verification of a post ---- */
 
@@ -78,15 +78,17 @@ const char *verify_scheme_name(size_t index, const char **summary_out);
 bool verifier_uses_path(const struct verifier *verifier);
 
 /* Borrows config and endpoint until verifier_free. NULL on failure. */
-struct verifier *verifier_new(const struct config *config, const struct config_endpoint *endpoint,
-                              struct error *error);
+struct verifier *verifier_new(
+    const struct config *config, const struct config_endpoint *endpoint, struct error *error);
 void verifier_free(struct verifier *verifier); /* NULL is allowed */
 
 /* The part before the body. -1: ERROR_UNAUTHORIZED or ERROR_FORBIDDEN, reason for the log. */
-int verifier_check_head(const struct verifier *verifier, const struct verify_request *request,
-                        struct verify_outcome *outcome, struct error *error);
+int verifier_check_head(
+    const struct verifier *verifier, const struct verify_request *request,
+    struct verify_outcome *outcome, struct error *error);
 /* The part over the exact body; `outcome` is the one of check_head. */
-int verifier_check_body(const struct verifier *verifier, const struct verify_request *request,
-                        struct bytes body, struct verify_outcome *outcome, struct error *error);
+int verifier_check_body(
+    const struct verifier *verifier, const struct verify_request *request, struct bytes body,
+    struct verify_outcome *outcome, struct error *error);
 
 #endif

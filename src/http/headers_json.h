@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The headers of a post as they are stored: in order, with secrets removed. Threads: any. */
+#ifndef CALLBACKD_HTTP_HEADERS_JSON_H
+#define CALLBACKD_HTTP_HEADERS_JSON_H
+
+#include "callbackd/buffer.h"
+#include "server.h"
+
+/*
+ * Appends [["Name","value"],…]. Values of headers that carry credentials become "[removed]",
+ * and so does every value in which `secret` stands (a token of the path that a proxy may have
+ * copied into a header; NULL: none).
+ */
+int headers_json_append(const struct http_request *request, const char *secret, struct buffer *out);
+
+#endif

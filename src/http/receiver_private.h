@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by receiver.c (life, routes) and post.c (one post). Nobody else. */
+#ifndef CALLBACKD_HTTP_RECEIVER_PRIVATE_H
+#define CALLBACKD_HTTP_RECEIVER_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "callbackd/body.h"
+#include "callbackd/receiver.h"
+#include "callbackd/verify.h"
+#include "server.h"
+
+/* An endpoint made ready: read-only after start. */
+struct receiver_endpoint {
+    const struct config_endpoint *config;
+    struct verifier *verifier;
+    struct body_rules rules;
+    size_t path_length;
+};
+
+/* The listeners that share TLS material, and their server. */
+struct receiver_group {
+    struct receiver *receiver;
+    struct http_server *server;
+    _Atomic int64_t connections;
+};
+
+struct receiver {
+    struct receiver_options options;
+    struct receiver_endpoint *endpoints;
+    size_t endpoint_count;
+    struct receiver_group *groups;
+    size_t group_count;
+    _Atomic int64_t bodies_in_flight; /* bytes reserved by posts being read or stored */
+};
+
+/* Takes one request for an endpoint to its answer. `rest` is what follows the endpoint's path. */
+void post_handle(
+    struct receiver *receiver, const struct receiver_endpoint *endpoint,
+    struct http_request *request, const char *rest);
+
+#endif
