@@ -59,8 +59,8 @@ struct http_server_options {
 };
 
 /* NULL on failure. */
-struct http_server *http_server_start(const struct http_server_options *options,
-                                      struct error *error);
+struct http_server *http_server_start(
+    const struct http_server_options *options, struct error *error);
 /* Stop accepting; from now on each answer says `Connection: close`. Returns at once; the
  * sockets go on listening for whoever else holds them. */
 void http_server_drain(struct http_server *server);
@@ -79,17 +79,24 @@ const char *http_request_query(const struct http_request *request);
 /* First header of that name, any case; NULL when absent. */
 const char *http_request_header(const struct http_request *request, const char *name);
 size_t http_request_header_count(const struct http_request *request);
-void http_request_header_at(const struct http_request *request, size_t index,
-                            const char **name_out, const char **value_out);
+void http_request_header_at(
+    const struct http_request *request, size_t index, const char **name_out,
+    const char **value_out);
 /* The peer of the socket: an IP address without port, or "unix". */
 const char *http_request_peer(const struct http_request *request);
 bool http_request_is_tls(const struct http_request *request);
+enum { HTTP_FINGERPRINT_BYTES = 65 };
+/* The client certificate, which verified: its subject (RFC 2253) is appended, its SHA-256 in
+ * lower-case hex goes to `fingerprint_out`. false when the client sent none. */
+bool http_request_client_certificate(
+    const struct http_request *request, struct buffer *subject,
+    char fingerprint_out[static HTTP_FINGERPRINT_BYTES]);
 /* Declared by Content-Length; -1 when chunked; 0 when there is no body. */
 int64_t http_request_body_length(const struct http_request *request);
 
 /* Appends the decoded query parameter; false when it is absent or badly escaped. */
-bool http_request_parameter(const struct http_request *request, const char *name,
-                            struct buffer *out);
+bool http_request_parameter(
+    const struct http_request *request, const char *name, struct buffer *out);
 
 /* Called as the body grows: `body` is all of it so far. Not 0 ends the reading: the value
  * is -1 with `error` filled. */
@@ -102,8 +109,9 @@ typedef int http_body_progress(void *context, struct bytes body, struct error *e
  * or the peer ended early), or what `progress` said. After a failure the connection is
  * closed once the handler has answered.
  */
-int http_request_read_body(struct http_request *request, struct buffer *out,
-                           http_body_progress *progress, void *context, struct error *error);
+int http_request_read_body(
+    struct http_request *request, struct buffer *out, http_body_progress *progress, void *context,
+    struct error *error);
 
 /* ---- the answer ---- */
 
@@ -117,13 +125,14 @@ struct http_header {
  * be NULL), Cache-Control: no-store, and the body, in as few writes as possible. If the
  * request's body was not read to its end, the connection is closed after it.
  */
-void http_respond(struct http_request *request, int status, const char *content_type,
-                  const struct http_header *headers, struct bytes body);
+void http_respond(
+    struct http_request *request, int status, const char *content_type,
+    const struct http_header *headers, struct bytes body);
 /* 2xx with application/json. */
 void http_respond_json(struct http_request *request, int status, const struct buffer *json);
 /* application/problem+json (RFC 9457); status and title from the error's code. Sends
  * `Retry-After` with 429 and 503, `Allow` with 405 (allow may be NULL otherwise). */
-void http_respond_problem(struct http_request *request, enum error_code code,
-                          const char *detail, const char *allow);
+void http_respond_problem(
+    struct http_request *request, enum error_code code, const char *detail, const char *allow);
 
 #endif

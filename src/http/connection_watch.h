@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What civetweb does not keep: which descriptors are connections of a server, and until
+ * when the thread of a connection may wait. Every accept, poll, read and close of civetweb
+ * comes by here (civetweb/renamed_calls.h).
+ *
+ * civetweb's own timeouts start again with each byte, so a peer that drips holds a thread
+ * for ever. Here each phase of a connection has one deadline: a TLS handshake and the
+ * first headers; the idle time before a request; the headers from their first byte; and
+ * what the handler sets for the body and for the answer.
+ *
+ * Threads: the state of a connection belongs to the thread that serves it and is
+ * thread-local (a named exception from "no mutable globals"); the functions named
+ * connection_* act on the calling thread's connection. The watch itself is locked.
+ */
+#ifndef CALLBACKD_HTTP_CONNECTION_WATCH_H
+#define CALLBACKD_HTTP_CONNECTION_WATCH_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "callbackd/error.h"
+
+struct connection_watch {
+    int64_t request_timeout_ms;
+    int64_t idle_timeout_ms;
+    void (*on_connections)(void *context, int64_t open); /* under the lock; may be NULL */
+    void *context;
+
+    atomic_int_least64_t stop_by_ms; /* monotonic; 0: not stopping */
+    atomic_int_least64_t handling;   /* requests with a handler now */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;       /* while stopping: `count` or `handling` fell */
+    unsigned char *is_connection; /* by descriptor; lock */
+    size_t size;                  /* descriptors that is_connection has room for; lock */
+    int64_t count;                /* connections open; lock */
+};
+
+/* The four settings are the caller's to fill afterwards, before the server starts. */
+int connection_watch_init(struct connection_watch *watch, struct error *error);
+/* Closes what civetweb accepted and left in its queue. */
+void connection_watch_fini(struct connection_watch *watch);
+int64_t connection_watch_count(struct connection_watch *watch);
+/* After draining: lets all connections read no more, and waits until handlers are done and
+ * connections gone (those without a handler: not for long). */
+void connection_watch_stop(struct connection_watch *watch);
+
+/* Once in each of civetweb's threads, before anything else. */
+void connection_thread_enter(struct connection_watch *watch, bool serves);
+
+/* A connection is ready for requests (after its TLS handshake). */
+void connection_begin(void);
+/* false before _begin and after the connection's end. */
+bool connection_is_open(void);
+/* A handler starts: no deadline until it sets one. */
+void connection_handler_begin(void);
+/* It is done: the connection is idle. */
+void connection_handler_end(void);
+/* The phase has to be over in `ms` from now. */
+void connection_set_deadline(int64_t ms);
+void connection_clear_deadline(void);
+/* The last phase ended because its time was over. */
+bool connection_timed_out(void);
+/* What was read last filled civetweb's buffer for headers. */
+bool connection_headers_fill_buffer(void);
+/* Behind the last byte received into civetweb's buffer for headers. */
+const char *connection_headers_end(void);
+/* The peer may still be sending what nobody will read: closing right away would reset the
+ * connection and could take the answer with it. Close takes its time, a little. */
+void connection_linger_on_close(void);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a request: its parts, and its body. */
+#include <string.h>
+#include <strings.h>
+
+#include "callbackd/text.h"
+#include "framing.h"
+#include "server_private.h"
+#include "tls.h"
+
+enum { BODY_PIECE_BYTES = 16384 };
+
+const char *http_request_method(const struct http_request *request)
+{
+    return request->info->request_method;
+}
+
+const char *http_request_path(const struct http_request *request)
+{
+    return request->info->request_uri;
+}
+
+const char *http_request_query(const struct http_request *request)
+{
+    return request->info->query_string ? request->info->query_string : "";
+}
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+    for (int i = 0; i < request->info->num_headers; i++) {
+        if (strcasecmp(request->info->http_headers[i].name, name) == 0)
+            return request->info->http_headers[i].value;
+    }
+    return NULL;
+}
+
+size_t http_request_header_count(const struct http_request *request)
+{
+    return (size_t)request->info->num_headers;
+}
+
+void http_request_header_at(
+    const struct http_request *request, size_t index, const char **name_out, const char **value_out)
+{
+    *name_out = request->info->http_headers[index].name;
+    *value_out = request->info->http_headers[index].value;
+}
+
+const char *http_request_peer(const struct http_request *request)
+{
+    static const char mapped[] = "::ffff:";
+    const char *address = request->info->remote_addr;
+    if (strcmp(address, "*") == 0) /* civetweb's name for the peer of a Unix socket */
+        return "unix";
+    /* A listener on [::] sees IPv4 clients so; everybody else knows them by their own name. */
+    if (strncmp(address, mapped, strlen(mapped)) == 0 && strchr(address, '.'))
+        return address + strlen(mapped);
+    return address;
+}
+
+bool http_request_is_tls(const struct http_request *request)
+{
+    return request->info->is_ssl != 0;
+}
+
+bool http_request_client_certificate(
+    const struct http_request *request, struct buffer *subject,
+    char fingerprint_out[static HTTP_FINGERPRINT_BYTES])
+{
+    const struct mg_client_cert *client = request->info->client_cert;
+    return client && client->peer_cert &&
+           tls_describe_certificate(client->peer_cert, subject, fingerprint_out);
+}
+
+int64_t http_request_body_length(const struct http_request *request)
+{
+    return request->body_length;
+}
+
+/* ---- the query ---- */
+
+static bool name_is(struct bytes raw, const char *name)
+{
+    struct buffer decoded;
+    buffer_init(&decoded, raw.length);
+    bool same =
+        text_percent_decode(raw, true, &decoded) && bytes_equal_text(buffer_bytes(&decoded), name);
+    buffer_fini(&decoded);
+    return same;
+}
+
+bool http_request_parameter(
+    const struct http_request *request, const char *name, struct buffer *out)
+{
+    const char *at = http_request_query(request);
+    while (*at) {
+        size_t length = strcspn(at, "&");
+        const char *equals = memchr(at, '=', length);
+        size_t name_length = equals ? (size_t)(equals - at) : length;
+        if (name_is(bytes_of(at, name_length), name)) {
+            size_t skip = equals ? name_length + 1 : length;
+            return text_percent_decode(bytes_of(at + skip, length - skip), true, out);
+        }
+        at += length;
+        at += *at == '&';
+    }
+    return false;
+}
+
+/* ---- the body ---- */
+
+static int send_continue(struct http_request *request, struct error *error)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const char *expect = http_request_header(request, "Expect");
+    if (!expect || strcasecmp(expect, "100-continue") != 0 ||
+        strcmp(request->info->http_version, "1.0") == 0)
+        return 0;
+    if (mg_write(request->connection, go_on, sizeof(go_on) - 1) == (int)sizeof(go_on) - 1)
+        return 0;
+    return error_set(error, ERROR_INVALID, "the peer has gone");
+}
+
+static int read_failed(const struct http_request *request, struct error *error)
+{
+    if (connection_timed_out())
+        return error_set(error, ERROR_TIMEOUT, "the body took too long");
+    if (request->body_length == FRAMING_CHUNKED)
+        return error_set(error, ERROR_INVALID, "the body ended early or is badly chunked");
+    return error_set(error, ERROR_INVALID, "the body is shorter than its Content-Length");
+}
+
+static int append_piece(struct buffer *out, const char *piece, size_t length, struct error *error)
+{
+    if (length > out->max - out->length)
+        return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", out->max);
+    if (buffer_append(out, piece, length))
+        return error_set(error, ERROR_MEMORY, "no memory for the body");
+    return 0;
+}
+
+/* The next piece, at most what is declared. 1: got some; 0: the end; -1: error. */
+static int read_piece(
+    struct http_request *request, struct buffer *out, int64_t *left, struct error *error)
+{
+    char piece[BODY_PIECE_BYTES];
+    bool chunked = request->body_length == FRAMING_CHUNKED;
+    size_t wanted = sizeof(piece);
+    if (!chunked && *left < (int64_t)wanted)
+        wanted = (size_t)*left;
+    if (wanted == 0)
+        return 0;
+    int got = mg_read(request->connection, piece, wanted);
+    if (got == 0 && chunked)
+        return 0;
+    /* 0 before a declared end: civetweb is stopping, or the peer is gone. */
+    if (got <= 0)
+        return read_failed(request, error);
+    *left -= got;
+    return append_piece(out, piece, (size_t)got, error) ? -1 : 1;
+}
+
+static int read_pieces(
+    struct http_request *request, struct buffer *out, http_body_progress *progress, void *context,
+    struct error *error)
+{
+    int64_t left = request->body_length;
+    int got = 0;
+    while ((got = read_piece(request, out, &left, error)) > 0) {
+        if (progress && progress(context, buffer_bytes(out), error))
+            return -1;
+    }
+    return got;
+}
+
+int http_request_read_body(
+    struct http_request *request, struct buffer *out, http_body_progress *progress, void *context,
+    struct error *error)
+{
+    if (request->body_is_read)
+        return 0;
+    if (request->body_length > 0 && (uint64_t)request->body_length > out->max - out->length)
+        return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", out->max);
+    connection_set_deadline(request->server->request_timeout_ms);
+    int result = send_continue(request, error);
+    if (result == 0)
+        result = read_pieces(request, out, progress, context, error);
+    connection_clear_deadline();
+    request->body_is_read = result == 0;
+    return result;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing an answer. */
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "callbackd/clock.h"
+#include "callbackd/json_writer.h"
+#include "callbackd/log.h"
+#include "callbackd/os.h"
+#include "server_private.h"
+
+enum {
+    HEAD_MAX_BYTES = 64 * 1024,
+    ONE_WRITE_MAX_BYTES = 64 * 1024, /* larger bodies are not copied behind their head */
+    SLOWEST_BYTES_PER_MS = 16,       /* the least that a peer has to take, beside its time */
+    RETRY_AFTER_S = 5
+};
+
+static const char *status_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } table[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (table[i].status == status)
+            return table[i].text;
+    }
+    for (int code = ERROR_INVALID; code < ERROR_CODES; code++) {
+        const struct error_info *info = error_info((enum error_code)code);
+        if (info->http_status == status)
+            return info->title;
+    }
+    return "Unknown";
+}
+
+/* ---- keep or close ---- */
+
+/* Whether a comma-separated list has the word, in any case. */
+static bool list_has(const char *list, const char *word)
+{
+    size_t word_length = strlen(word);
+    while (*list) {
+        list += strspn(list, " \t,");
+        size_t length = strcspn(list, " \t,");
+        if (length == word_length && strncasecmp(list, word, length) == 0)
+            return true;
+        list += length;
+    }
+    return false;
+}
+
+/* civetweb decides by the first Connection header; what is said here has to agree with it. */
+static bool client_keeps(const struct http_request *request)
+{
+    const char *connection = http_request_header(request, "Connection");
+    if (http_request_header(request, "Upgrade") || (connection && list_has(connection, "close")))
+        return false;
+    if (connection)
+        return list_has(connection, "keep-alive");
+    return strcmp(request->info->http_version, "1.1") == 0;
+}
+
+static bool keeps_connection(const struct http_request *request)
+{
+    return !request->framing_is_bad && request->body_is_read &&
+           !atomic_load(&request->server->draining) && client_keeps(request);
+}
+
+static void close_connection(const struct http_request *request)
+{
+    mg_disable_connection_keep_alive(request->connection);
+    if (!request->body_is_read)
+        connection_linger_on_close();
+}
+
+/* ---- composing ---- */
+
+static void append_date(struct buffer *out)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    struct tm t;
+    if (!gmtime_r(&now, &t))
+        return;
+    buffer_appendf(
+        out, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n", days[t.tm_wday], t.tm_mday,
+        months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+/* A value may come from data; a line break in it would start a header, or an answer. */
+static bool is_one_line(const char *text)
+{
+    return strpbrk(text, "\r\n") == NULL;
+}
+
+static void append_header(struct buffer *out, const char *name, const char *value)
+{
+    if (!is_one_line(name) || !is_one_line(value)) {
+        log_error("a header with a line break was not sent", LOG_TEXT("name", name));
+        return;
+    }
+    buffer_append_text(out, name);
+    buffer_append_text(out, ": ");
+    buffer_append_text(out, value);
+    buffer_append_text(out, "\r\n");
+}
+
+static bool status_has_body(int status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
+
+static void append_head(
+    struct buffer *out, const struct http_request *request, int status, const char *content_type,
+    const struct http_header *headers, size_t body_length, bool keep)
+{
+    buffer_appendf(out, "HTTP/1.1 %d %s\r\n", status, status_text(status));
+    append_date(out);
+    if (status_has_body(status)) {
+        buffer_appendf(out, "Content-Length: %zu\r\n", body_length);
+        if (content_type)
+            append_header(out, "Content-Type", content_type);
+    }
+    append_header(out, "Cache-Control", "no-store");
+    for (; headers && headers->name; headers++)
+        append_header(out, headers->name, headers->value);
+    if (!keep)
+        append_header(out, "Connection", "close");
+    else if (strcmp(request->info->http_version, "1.0") == 0)
+        append_header(out, "Connection", "keep-alive");
+    buffer_append_text(out, "\r\n");
+}
+
+/* ---- writing ---- */
+
+static bool write_all(const struct http_request *request, struct bytes data)
+{
+    const unsigned char *at = data.data;
+    size_t left = data.length;
+    while (left > 0) {
+        size_t piece = left < (1u << 30) ? left : (1u << 30);
+        int wrote = mg_write(request->connection, at, piece);
+        if (wrote <= 0 || (size_t)wrote != piece)
+            return false;
+        at += piece;
+        left -= piece;
+    }
+    return true;
+}
+
+static bool write_answer(struct http_request *request, struct buffer *head, struct bytes body)
+{
+    int64_t extra_ms = (int64_t)(body.length / SLOWEST_BYTES_PER_MS);
+    bool one_write = body.length <= ONE_WRITE_MAX_BYTES;
+    if (one_write)
+        buffer_append_bytes(head, body);
+    if (buffer_failed(head))
+        return false;
+    connection_set_deadline(request->server->request_timeout_ms + extra_ms);
+    bool written =
+        write_all(request, buffer_bytes(head)) && (one_write || write_all(request, body));
+    connection_clear_deadline();
+    return written;
+}
+
+static bool is_head(const struct http_request *request)
+{
+    return request->info && request->info->request_method &&
+           strcmp(request->info->request_method, "HEAD") == 0;
+}
+
+void http_respond(
+    struct http_request *request, int status, const char *content_type,
+    const struct http_header *headers, struct bytes body)
+{
+    if (request->answered) {
+        log_error(
+            "a request was answered twice", LOG_TEXT("server", request->server->name),
+            LOG_INT("status", status));
+        return;
+    }
+    request->answered = true;
+    bool keep = keeps_connection(request);
+    if (!keep)
+        close_connection(request);
+    CLEANUP_BUFFER struct buffer head;
+    buffer_init(&head, HEAD_MAX_BYTES + ONE_WRITE_MAX_BYTES);
+    append_head(&head, request, status, content_type, headers, body.length, keep);
+    if (!status_has_body(status) || is_head(request))
+        body = bytes_of(NULL, 0);
+    if (!write_answer(request, &head, body))
+        close_connection(request);
+}
+
+void http_respond_json(struct http_request *request, int status, const struct buffer *json)
+{
+    if (buffer_failed(json))
+        http_respond_problem(request, ERROR_MEMORY, NULL, NULL);
+    else
+        http_respond(request, status, "application/json", NULL, buffer_bytes(json));
+}
+
+static void respond_problem(
+    struct http_request *request, int status, const char *title, const char *detail,
+    const struct http_header *headers)
+{
+    CLEANUP_BUFFER struct buffer body;
+    buffer_init(&body, 4 * ERROR_MESSAGE_BYTES + 1024);
+    struct json_writer json;
+    json_writer_init(&json, &body);
+    json_object_begin(&json);
+    json_member_text(&json, "title", title);
+    json_member_int(&json, "status", status);
+    if (detail)
+        json_member_text(&json, "detail", detail);
+    json_object_end(&json);
+    /* Too long a detail, or no memory: the status says the most important thing. */
+    struct bytes content = buffer_failed(&body) ? bytes_of_text("{}") : buffer_bytes(&body);
+    http_respond(request, status, "application/problem+json", headers, content);
+}
+
+void response_problem(
+    struct http_request *request, int status, const char *title, const char *detail)
+{
+    respond_problem(request, status, title, detail, NULL);
+}
+
+void http_respond_problem(
+    struct http_request *request, enum error_code code, const char *detail, const char *allow)
+{
+    const struct error_info *info = error_info(code);
+    char retry_after[16];
+    (void)snprintf(retry_after, sizeof(retry_after), "%d", RETRY_AFTER_S);
+    struct http_header headers[] = {{NULL, NULL}, {NULL, NULL}};
+    if (info->http_status == 429 || info->http_status == 503)
+        headers[0] = (struct http_header){"Retry-After", retry_after};
+    else if (info->http_status == 405 && allow)
+        headers[0] = (struct http_header){"Allow", allow};
+    respond_problem(request, info->http_status, info->title, detail, headers);
+}

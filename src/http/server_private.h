@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files behind server.h share. */
+#ifndef CALLBACKD_HTTP_SERVER_PRIVATE_H
+#define CALLBACKD_HTTP_SERVER_PRIVATE_H
+
+#include <civetweb.h>
+#include <openssl/types.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "connection_watch.h"
+#include "listener_takeover.h"
+#include "server.h"
+
+struct http_server {
+    const char *name;
+    http_handler *handler;
+    void *context;
+    int64_t request_timeout_ms;
+    atomic_bool draining;
+    bool library_ready; /* mg_init_library was called */
+    bool watch_ready;
+    struct listener_takeover listeners;
+    struct connection_watch watch;
+    SSL_CTX *tls;                /* NULL: no TLS */
+    struct mg_context *civetweb; /* NULL: not running */
+};
+
+/* Lives on the stack of the connection's thread. */
+struct http_request {
+    struct http_server *server;
+    struct mg_connection *connection;
+    const struct mg_request_info *info;
+    int64_t body_length; /* FRAMING_CHUNKED, or bytes */
+    bool body_is_read;   /* to its end, or there is none */
+    bool framing_is_bad; /* neither body nor next request can be found */
+    bool answered;
+};
+
+/* Answers with a problem (RFC 9457) whose status has no error code. */
+void response_problem(
+    struct http_request *request, int status, const char *title, const char *detail);
+
+#endif
