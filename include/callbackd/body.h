@@ -13,7 +13,34 @@
  *   {"success":false,"message":…,"output":{nodes}}
  *   a node map, or any other JSON value, without an envelope: it is the output itself
  *
- * Threads: a reader belongs to one. Memory: fixed beside short texts.
+ * What they say, the first row that holds:
+ *
+ *   top level of the body                              status     output
+ *   -------------------------------------------------  ---------  ------------------
+ *   success is false                                   failed     as below, if any
+ *   result_code is "EXCEEDS_SIZE_LIMIT"                truncated  as below, if any
+ *   has final_output (null, false, 0, "" too):                    final_output
+ *       a node map with a node QUEUED or RUNNING       running
+ *       a node map with a node FAILED or FAILURE       failed
+ *       anything else                                  success
+ *   has output, and a boolean success or an            as with    output
+ *       execution id beside it                         final_output
+ *   has an execution id, or success is false:                     none
+ *       status is "FAILED" or "FAILURE"                failed
+ *       status is "QUEUED" or "RUNNING"                running
+ *       anything else                                  success
+ *   is a node map itself                               as with    the whole body
+ *                                                      final_output
+ *   any other object: by its status, as above                     the whole body
+ *   any other value                                    success    the whole body
+ *
+ * body_nodes.c has the rule for node maps. The id may be a decimal string; null is as if it were
+ * absent. Of duplicate keys the last counts. Words of status are matched in this case only.
+ *
+ * A workspace event is an object with a string event_type; the id is its
+ * details.workflow_version_execution_id or else details.agent_execution_id.
+ *
+ * Threads: a reader belongs to one. Memory: fixed, about 1.2 KiB, whatever the body.
  */
 #ifndef CALLBACKD_BODY_H
 #define CALLBACKD_BODY_H
@@ -87,7 +114,7 @@ int body_read(
 /* What the workflow put out: final_output, or its like in the other shapes; false when the body
  * has none. The view is into `body`. */
 bool body_output(struct bytes body, struct bytes *output_out);
-/* Is this output a node map (see node rule in body.c)? */
+/* Is this output a node map (the rule is in body_nodes.c)? */
 bool body_output_is_nodes(struct bytes output);
 
 /* One node of a node map, in the order of the text. Views into the output. */
@@ -98,7 +125,9 @@ struct body_node {
     struct bytes error_message; /* any JSON; empty when absent */
     bool is_output_node;
 };
-/* Calls `visit` for each; its non-zero return stops and is returned. */
+/* Calls `visit` for each; none when it is not a node map. Of duplicate keys in a node the last
+ * counts; nodes of the same name are all visited. `visit`'s non-zero return stops and is returned.
+ */
 int body_visit_nodes(
     struct bytes output, int (*visit)(void *context, const struct body_node *node), void *context);
 
