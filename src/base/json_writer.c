@@ -128,7 +128,7 @@ void json_double(struct json_writer *writer, double value)
         json_null(writer);
         return;
     }
-    /* 15 digits are enough for most numbers and 17 for all: the shortest that reads back. */
+    /* 15 digits are enough for most numbers and 17 for all: the first that reads back. */
     char number[64];
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(number, sizeof(number), "%.*g", digits, value);
