@@ -12,6 +12,10 @@
 #include <string.h>
 #include <strings.h>
 
+/* glibc makes macros of these for clang with _FORTIFY_SOURCE; a macro cannot be poisoned. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets
 #pragma GCC poison atoi atol atoll system popen
 
