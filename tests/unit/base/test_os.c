@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -127,6 +128,22 @@ static void a_memory_file_that_cannot_be_made_is_an_error(void **state)
     assert_int_equal(error.code, ERROR_IO);
 }
 
+static void a_memory_file_that_does_not_fit_is_an_error(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    static const char content[100000];
+    struct rlimit before;
+    getrlimit(RLIMIT_FSIZE, &before);
+    struct rlimit small = {.rlim_cur = 1000, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    int fd = os_memfd("test", bytes_of(content, sizeof(content)), true, &error);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(fd, -1);
+    assert_string_equal(error.message, "memory file test: cannot write: File too large");
+}
+
 static void blocking_mode_goes_both_ways(void **state)
 {
     (void)state;
@@ -208,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_sealed_memory_file_never_changes),
         cmocka_unit_test(a_memory_file_may_be_empty),
         cmocka_unit_test(a_memory_file_that_cannot_be_made_is_an_error),
+        cmocka_unit_test(a_memory_file_that_does_not_fit_is_an_error),
         cmocka_unit_test(blocking_mode_goes_both_ways),
         cmocka_unit_test(random_bytes_fill_exactly_the_place),
         cmocka_unit_test(without_randomness_the_process_ends),
