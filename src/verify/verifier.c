@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* All schemes of one endpoint, checked one after the other: every one must hold. */
+#include "callbackd/verify.h"
+
+#include "callbackd/buffer.h"
+#include "schemes.h"
+
+struct check {
+    const struct scheme *scheme;
+    void *state;
+};
+
+struct verifier {
+    struct check *checks;
+    size_t count;
+    bool uses_path;
+    char verified_by[VERIFY_TEXT_MAX + 1];
+};
+
+/* "github+ip-allow"; "none" for an endpoint that believes everything. */
+static int name_schemes(const struct config_endpoint *endpoint, char *out, size_t out_bytes)
+{
+    struct buffer names;
+    buffer_init(&names, out_bytes - 1);
+    for (size_t i = 0; i < endpoint->verify_count; i++) {
+        if (i > 0)
+            buffer_append_char(&names, '+');
+        buffer_append_text(&names, endpoint->verify[i].scheme);
+    }
+    if (endpoint->verify_count == 0)
+        buffer_append_text(&names, "none");
+    bool failed = buffer_failed(&names);
+    if (!failed)
+        memcpy(out, buffer_text(&names), names.length + 1);
+    buffer_fini(&names);
+    return failed ? -1 : 0;
+}
+
+static int open_check(
+    const struct scheme_setup *setup, struct verifier *verifier, struct error *error)
+{
+    const struct scheme *scheme = scheme_find(setup->options->scheme);
+    if (!scheme)
+        return error_set(error, ERROR_CONFIG, "there is no scheme \"%s\"", setup->options->scheme);
+    struct check *check = &verifier->checks[verifier->count];
+    if (scheme->open && scheme->open(setup, &check->state, error) != 0)
+        return error_prefix(error, "%s", scheme->name);
+    check->scheme = scheme;
+    verifier->count++;
+    verifier->uses_path |= scheme->uses_path;
+    return 0;
+}
+
+struct verifier *verifier_new(
+    const struct config *config, const struct config_endpoint *endpoint, struct error *error)
+{
+    struct verifier *verifier = calloc(1, sizeof *verifier);
+    struct check *checks = calloc(endpoint->verify_count + 1, sizeof *checks);
+    if (!verifier || !checks ||
+        name_schemes(endpoint, verifier->verified_by, sizeof verifier->verified_by) != 0) {
+        error_set(error, ERROR_MEMORY, "memory is short for the schemes of %s", endpoint->name);
+        free(verifier);
+        free(checks);
+        return NULL;
+    }
+    verifier->checks = checks;
+    for (size_t i = 0; i < endpoint->verify_count; i++) {
+        const struct scheme_setup setup = {config, endpoint, &endpoint->verify[i]};
+        if (open_check(&setup, verifier, error) != 0) {
+            error_prefix(error, "endpoint %s", endpoint->name);
+            verifier_free(verifier);
+            return NULL;
+        }
+    }
+    return verifier;
+}
+
+void verifier_free(struct verifier *verifier)
+{
+    if (!verifier)
+        return;
+    for (size_t i = 0; i < verifier->count; i++)
+        if (verifier->checks[i].scheme->close)
+            verifier->checks[i].scheme->close(verifier->checks[i].state);
+    free(verifier->checks);
+    free(verifier);
+}
+
+bool verifier_uses_path(const struct verifier *verifier)
+{
+    return verifier->uses_path;
+}
+
+int verifier_check_head(
+    const struct verifier *verifier, const struct verify_request *request,
+    struct verify_outcome *outcome, struct error *error)
+{
+    struct verify_outcome found = {0};
+    for (size_t i = 0; i < verifier->count; i++) {
+        const struct check *check = &verifier->checks[i];
+        if (!check->scheme->check_head)
+            continue;
+        if (check->scheme->check_head(check->state, request, &found, error) != 0)
+            return error_prefix(error, "%s", check->scheme->name);
+    }
+    memcpy(found.verified_by, verifier->verified_by, sizeof found.verified_by);
+    *outcome = found;
+    return 0;
+}
+
+int verifier_check_body(
+    const struct verifier *verifier, const struct verify_request *request, struct bytes body,
+    struct verify_outcome *outcome, struct error *error)
+{
+    for (size_t i = 0; i < verifier->count; i++) {
+        const struct check *check = &verifier->checks[i];
+        if (!check->scheme->check_body)
+            continue;
+        if (check->scheme->check_body(check->state, request, body, outcome, error) != 0)
+            return error_prefix(error, "%s", check->scheme->name);
+    }
+    return 0;
+}
