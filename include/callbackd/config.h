@@ -235,6 +235,16 @@ bool config_parse_network(const char *text, struct config_network *network_out);
 bool config_parse_address(const char *text, unsigned char address_out[16]);
 bool config_network_holds(const struct config_network *network, const unsigned char address[16]);
 
+/* A scheme of "verify" as the configuration knows it; what it does is in verify.h. */
+enum { CONFIG_SCHEME_OPTIONS = 8 };
+struct config_scheme {
+    const char *name;
+    const char *summary;                            /* for people, Markdown */
+    const char *options[CONFIG_SCHEME_OPTIONS + 1]; /* its keys beside "scheme"; NULL ends */
+};
+const struct config_scheme *config_scheme_at(size_t index);       /* NULL past the end */
+const struct config_scheme *config_scheme_find(const char *name); /* NULL: no such scheme */
+
 /* Appends docs/CONFIGURATION.md, made from the table of keys. */
 int config_document(struct buffer *out);
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* What a hook runs: its program, arguments and variables. */
+#include "config_private.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "callbackd/os.h"
+#include "callbackd/text.h"
+
+enum { PROGRAM_PATH_MAX = 4096 };
+
+static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+static bool is_program(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+           faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+}
+
+static bool is_in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    if (!path || !*path)
+        path = default_path;
+    while (*path) {
+        size_t length = strcspn(path, ":");
+        char candidate[PROGRAM_PATH_MAX];
+        int written = snprintf(candidate, sizeof candidate, "%.*s/%s", (int)length, path, name);
+        if (length > 0 && written > 0 && (size_t)written < sizeof candidate &&
+            is_program(candidate))
+            return true;
+        path += length + (path[length] == ':');
+    }
+    return false;
+}
+
+static void check_program(
+    struct config_reader *reader, const struct config_place *place, const char *program)
+{
+    struct stat status;
+    if (!strchr(program, '/')) {
+        if (!is_in_path(program))
+            config_problem(
+                reader, place,
+                "no program \"%s\" is in PATH (install it, or write its path, as ./%s)", program,
+                program);
+    } else if (stat(program, &status) != 0) {
+        config_problem(
+            reader, place,
+            "there is no file %s (correct the path: it is relative to the "
+            "configuration file)",
+            program);
+    } else if (!is_program(program)) {
+        config_problem(reader, place, "%s cannot be executed (chmod +x)", program);
+    }
+}
+
+/* The program is no template: who posts may not choose what runs. */
+static char *read_program(
+    struct config_reader *reader, const struct config_place *place, const char *text)
+{
+    if (strpbrk(text, "{}")) {
+        config_problem(
+            reader, place,
+            "\"%s\" has braces in it, and a program is fixed (only arguments may "
+            "take fields)",
+            text);
+        return NULL;
+    }
+    char *program =
+        strchr(text, '/') ? os_path_join(reader->config->directory, text) : text_copy(text);
+    if (config_have(reader, program) && !reader->packed)
+        check_program(reader, place, program);
+    return program;
+}
+
+static char *read_argument(
+    struct config_reader *reader, const struct config_place *place, const char *text)
+{
+    const char *name;
+    size_t length;
+    const char *fault = config_template_fault(text, &name, &length);
+    if (fault && name)
+        config_problem(reader, place, "{%.*s} %s", (int)length, name, fault);
+    else if (fault)
+        config_problem(reader, place, "\"%s\" %s", text, fault);
+    char *argument = fault ? NULL : text_copy(text);
+    if (!fault)
+        config_have(reader, argument);
+    return argument;
+}
+
+void config_read_command(
+    struct config_reader *reader, const struct config_key *key, const struct config_place *place,
+    void *base)
+{
+    if (!config_is_type(reader, place, JSON_TYPE_ARRAY))
+        return;
+    size_t count = json_count(place->value);
+    if (count == 0) {
+        config_problem(reader, place, "is empty (its first element is the program)");
+        return;
+    }
+    char **command = calloc(count + 1, sizeof *command);
+    if (!config_have(reader, command))
+        return;
+    memcpy((char *)base + key->offset, &command, sizeof command);
+    size_t index = 0;
+    size_t used = 0;
+    for (const struct json *value = json_first(place->value); value; value = json_next(value)) {
+        const struct config_place element = config_element(place, index, value);
+        const char *text = json_get_text(value);
+        if (index == 0)
+            text = config_text_at(reader, &element);
+        else if (!text)
+            config_is_type(reader, &element, JSON_TYPE_STRING);
+        char *argument = !text        ? NULL
+                         : index == 0 ? read_program(reader, &element, text)
+                                      : read_argument(reader, &element, text);
+        if (argument)
+            command[used++] = argument;
+        index++;
+    }
+}
+
+static const char *variable_fault(const char *name)
+{
+    const char *allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    if (!*name || name[strspn(name, allowed)] != '\0' || (*name >= '0' && *name <= '9'))
+        return "is not a variable's name (use letters, digits and '_', no digit first)";
+    if (strncmp(name, "CALLBACK_", strlen("CALLBACK_")) == 0)
+        return "is one of ours: they begin with CALLBACK_ (choose another name)";
+    return NULL;
+}
+
+void config_read_variables(
+    struct config_reader *reader, const struct config_key *key, const struct config_place *place,
+    void *base)
+{
+    if (!config_is_type(reader, place, JSON_TYPE_OBJECT) || json_count(place->value) == 0)
+        return;
+    struct config_variable *variables = calloc(json_count(place->value), sizeof *variables);
+    if (!config_have(reader, variables))
+        return;
+    memcpy((char *)base + key->offset, &variables, sizeof variables);
+    size_t count = 0;
+    for (const struct json *value = json_first(place->value); value; value = json_next(value)) {
+        const char *name = json_key_of(value);
+        const struct config_place member = {.parent = place, .name = name, .value = value};
+        const char *fault = variable_fault(name);
+        if (fault)
+            config_problem(reader, &member, "\"%s\" %s", name, fault);
+        if (!config_is_type(reader, &member, JSON_TYPE_STRING))
+            continue;
+        variables[count].name = text_copy(name);
+        variables[count].value = text_copy(json_get_text(value));
+        config_have(reader, variables[count].name);
+        config_have(reader, variables[count].value);
+        count++;
+    }
+    memcpy((char *)base + key->count_offset, &count, sizeof count);
+}
+
+void config_finish_hook(
+    struct config_reader *reader, const struct config_place *place, void *target)
+{
+    struct config_hook *hook = target;
+    hook->when.type = CONDITION_ALL; /* without "when", one that always holds */
+    const struct config_place endpoint = config_member(place, "endpoint");
+    config_check_endpoint(reader, &endpoint, hook->endpoint);
+    const struct json *command = json_get(place->value, "command");
+    const struct json *shell = json_get(place->value, "shell");
+    if (command && shell)
+        config_problem(reader, place, "has both a \"command\" and a \"shell\" (keep one of them)");
+    else if (!command && !hook->shell)
+        config_problem(
+            reader, place,
+            "does nothing (give it a \"command\": [\"program\", \"argument\"] or a "
+            "\"shell\": \"text\")");
+    struct stat status;
+    const struct config_place directory = config_member(place, "directory");
+    if (hook->directory && !reader->packed &&
+        (stat(hook->directory, &status) != 0 || !S_ISDIR(status.st_mode)))
+        config_problem(
+            reader, &directory, "there is no folder %s (make it, or correct the path)",
+            hook->directory);
+}
