@@ -31,6 +31,8 @@ struct receiver *receiver_start(const struct receiver_options *options, struct e
 void receiver_drain(struct receiver *receiver);
 /* Connections that are open, idle ones included. */
 int64_t receiver_connections(const struct receiver *receiver);
+/* Requests that are being read or answered. */
+int64_t receiver_requests(const struct receiver *receiver);
 void receiver_stop(struct receiver *receiver); /* NULL is allowed */
 
 #endif

@@ -45,11 +45,9 @@ static const struct receiver_endpoint *route(
     return NULL;
 }
 
-static void handle(struct http_request *request, void *context)
+static void answer(struct receiver *receiver, struct http_request *request)
 {
-    struct receiver *receiver = ((struct receiver_group *)context)->receiver;
     const char *path = http_request_path(request);
-    metrics_add(receiver->options.metrics, METRIC_REQUESTS, 1);
     if (strcmp(path, "/healthz") == 0 && is_probe(request)) {
         http_respond(request, 200, "application/json", NULL, bytes_of_text("{\"alive\":true}"));
         return;
@@ -64,6 +62,15 @@ static void handle(struct http_request *request, void *context)
         post_handle(receiver, endpoint, request, rest);
     else
         http_respond_problem(request, ERROR_NOT_FOUND, "There is nothing at this path.", NULL);
+}
+
+static void handle(struct http_request *request, void *context)
+{
+    struct receiver *receiver = ((struct receiver_group *)context)->receiver;
+    atomic_fetch_add(&receiver->requests, 1);
+    metrics_add(receiver->options.metrics, METRIC_REQUESTS, 1);
+    answer(receiver, request);
+    atomic_fetch_sub(&receiver->requests, 1);
 }
 
 static void count_connections(void *context, int64_t open)
@@ -220,6 +227,11 @@ int64_t receiver_connections(const struct receiver *receiver)
     for (size_t i = 0; i < receiver->group_count; i++)
         open += atomic_load(&receiver->groups[i].connections);
     return open;
+}
+
+int64_t receiver_requests(const struct receiver *receiver)
+{
+    return atomic_load(&receiver->requests);
 }
 
 void receiver_stop(struct receiver *receiver)

@@ -31,6 +31,7 @@ struct receiver {
     size_t endpoint_count;
     struct receiver_group *groups;
     size_t group_count;
+    _Atomic int64_t requests;         /* in the handler now */
     _Atomic int64_t bodies_in_flight; /* bytes reserved by posts being read or stored */
 };
 

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include "dispatcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "callbackd/clock.h"
+#include "callbackd/ledger.h"
+#include "callbackd/log.h"
+#include "callbackd/text.h"
+
+enum {
+    BATCH = 256,
+    SETTLE_MAX = 256,
+    SWEEP_MAX = 256,
+    RETIRE_MAX = 100, /* a slice short enough not to be felt by senders */
+};
+
+/* A copy of an entry: it outlives the visit, because reading bodies for conditions must not
+ * happen inside another read of the log. */
+struct taken_entry {
+    struct result_entry entry;
+    char *texts[9];
+};
+
+struct batch {
+    struct dispatcher *dispatcher;
+    struct taken_entry *entries;
+    size_t count;
+    bool failed;
+    int64_t now_ms;
+    int jobs;
+    int mismatched;
+};
+
+static const char *keep_text(struct taken_entry *taken, size_t index, const char *text)
+{
+    taken->texts[index] = text_copy(text);
+    return taken->texts[index];
+}
+
+static int copy_entry(void *context, const struct result_entry *entry)
+{
+    struct batch *batch = context;
+    struct taken_entry *taken = &batch->entries[batch->count++];
+    taken->entry = *entry;
+    taken->entry.endpoint = keep_text(taken, 0, entry->endpoint);
+    taken->entry.key = keep_text(taken, 1, entry->key);
+    taken->entry.delivery_id = keep_text(taken, 2, entry->delivery_id);
+    taken->entry.event = keep_text(taken, 3, entry->event);
+    taken->entry.name = keep_text(taken, 4, entry->name);
+    taken->entry.source = keep_text(taken, 5, entry->source);
+    taken->entry.remote_address = keep_text(taken, 6, entry->remote_address);
+    taken->entry.verified_by = keep_text(taken, 7, entry->verified_by);
+    taken->entry.content_type = keep_text(taken, 8, entry->content_type);
+    taken->entry.headers_json = bytes_of(NULL, 0);
+    for (size_t i = 0; i < 9; i++)
+        batch->failed = batch->failed || taken->texts[i] == NULL;
+    return batch->count == BATCH;
+}
+
+static void batch_fini(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        for (size_t k = 0; k < 9; k++)
+            free(batch->entries[i].texts[k]);
+    free(batch->entries);
+}
+
+/* Queues what a decided result triggers. Marks it, so that it is asked once. */
+static int trigger(
+    struct batch *batch, struct state_tx *tx, struct result_record *result, struct error *error)
+{
+    bool may = false;
+    int jobs = 0;
+    if (ledger_may_trigger(tx, batch->dispatcher->config, result, &may, error) != 0)
+        return -1;
+    if (may &&
+        hook_engine_queue(
+            batch->dispatcher->engine, tx, result, NULL, false, batch->now_ms, &jobs, error) != 0)
+        return -1;
+    batch->jobs += jobs;
+    batch->mismatched += result->status == STATUS_MISMATCH;
+    result->triggered = may;
+    return state_result_update(tx, result, error);
+}
+
+static int take_entry(
+    struct batch *batch, struct state_tx *tx, const struct result_entry *entry, struct error *error)
+{
+    if (entry->duplicate_of != 0)
+        return state_result_count_duplicate(tx, entry->duplicate_of, error);
+    struct result_record result = {0};
+    if (ledger_take(tx, batch->dispatcher->config, entry, batch->now_ms, &result, error) != 0)
+        return -1;
+    int outcome = result.pending ? 0 : trigger(batch, tx, &result, error);
+    result_record_fini(&result);
+    return outcome;
+}
+
+static int take_batch(struct state_tx *tx, void *context, struct error *error)
+{
+    struct batch *batch = context;
+    batch->jobs = 0;
+    batch->mismatched = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        if (take_entry(batch, tx, &batch->entries[i].entry, error) != 0)
+            return error_prefix(error, "entry %lld", (long long)batch->entries[i].entry.seq);
+    return state_cursor_set(tx, batch->entries[batch->count - 1].entry.seq, error);
+}
+
+static int read_cursor(struct state_tx *tx, void *context, struct error *error)
+{
+    return state_cursor_get(tx, context, error);
+}
+
+static void count_batch(const struct batch *batch)
+{
+    struct metrics *metrics = batch->dispatcher->metrics;
+    metrics_add(metrics, METRIC_RESULTS_DECIDED, (int64_t)batch->count);
+    metrics_add(metrics, METRIC_RESULTS_MISMATCHED, batch->mismatched);
+    metrics_set(metrics, METRIC_LOG_CURSOR, batch->entries[batch->count - 1].entry.seq);
+    log_debug("results taken in", LOG_INT("count", batch->count), LOG_INT("jobs", batch->jobs));
+}
+
+int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error *error)
+{
+    struct batch batch = {.dispatcher = dispatcher, .now_ms = clock_wall_ms()};
+    int64_t cursor = 0;
+    *taken_out = 0;
+    if (state_read(dispatcher->state, read_cursor, &cursor, error) != 0)
+        return -1;
+    batch.entries = calloc(BATCH, sizeof(*batch.entries));
+    if (batch.entries == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a batch of results");
+    int outcome = result_log_read(dispatcher->log, cursor, BATCH, copy_entry, &batch, error);
+    if (outcome >= 0 && batch.failed)
+        outcome = error_set(error, ERROR_MEMORY, "no memory for a batch of results");
+    if (outcome >= 0 && batch.count > 0) {
+        outcome = state_write(dispatcher->state, take_batch, &batch, error);
+        if (outcome == 0) {
+            count_batch(&batch);
+            *taken_out = (int)batch.count;
+        }
+    }
+    batch_fini(&batch);
+    return outcome < 0 ? -1 : 0;
+}
+
+/* ---- results whose run was still launching ---- */
+
+struct settling {
+    struct batch batch;
+    int64_t seqs[SETTLE_MAX];
+    size_t count;
+    int settled;
+};
+
+static int collect_pending(void *context, const struct result_record *result)
+{
+    struct settling *settling = context;
+    settling->seqs[settling->count++] = result->seq;
+    return settling->count == SETTLE_MAX;
+}
+
+static int find_pending(struct state_tx *tx, void *context, struct error *error)
+{
+    struct result_filter filter = {.status = -1, .pending = 1, .limit = SETTLE_MAX};
+    return state_result_list(tx, &filter, collect_pending, context, error) < 0 ? -1 : 0;
+}
+
+static int settle_all(struct state_tx *tx, void *context, struct error *error)
+{
+    struct settling *settling = context;
+    struct dispatcher *dispatcher = settling->batch.dispatcher;
+    int64_t now_ms = settling->batch.now_ms;
+    settling->settled = 0;
+    /* The list is newest first; the first result of a run is the one that triggers. */
+    for (size_t i = settling->count; i-- > 0;) {
+        struct result_record result = {0};
+        if (state_result_by_seq(tx, settling->seqs[i], &result, error) != 0)
+            return -1;
+        int outcome = ledger_settle(tx, dispatcher->config, &result, now_ms, error);
+        if (outcome == 0 && !result.pending) {
+            outcome = trigger(&settling->batch, tx, &result, error);
+            settling->settled++;
+        }
+        result_record_fini(&result);
+        if (outcome != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int dispatcher_settle(struct dispatcher *dispatcher, int *settled_out, struct error *error)
+{
+    struct settling settling = {
+        .batch = {.dispatcher = dispatcher, .now_ms = clock_wall_ms()},
+    };
+    *settled_out = 0;
+    if (state_read(dispatcher->state, find_pending, &settling, error) != 0)
+        return -1;
+    if (settling.count == 0)
+        return 0;
+    if (state_write(dispatcher->state, settle_all, &settling, error) != 0)
+        return -1;
+    metrics_add(dispatcher->metrics, METRIC_RESULTS_MISMATCHED, settling.batch.mismatched);
+    *settled_out = settling.settled;
+    return 0;
+}
+
+/* ---- deadlines and retention ---- */
+
+struct sweeping {
+    int64_t now_ms;
+    int moved;
+};
+
+static int sweep(struct state_tx *tx, void *context, struct error *error)
+{
+    struct sweeping *sweeping = context;
+    return ledger_sweep(tx, sweeping->now_ms, SWEEP_MAX, &sweeping->moved, error);
+}
+
+static int note_overdue(void *context, const struct run_record *run)
+{
+    (void)run;
+    ((struct sweeping *)context)->moved++;
+    return 1;
+}
+
+static int look_for_overdue(struct state_tx *tx, void *context, struct error *error)
+{
+    struct sweeping *sweeping = context;
+    return state_run_due(tx, RUN_WAITING, sweeping->now_ms, 1, note_overdue, sweeping, error) < 0
+               ? -1
+               : 0;
+}
+
+int dispatcher_sweep(struct dispatcher *dispatcher, struct error *error)
+{
+    struct sweeping sweeping = {.now_ms = clock_wall_ms()};
+    /* Look first: a write costs a sync, and mostly nothing is overdue. */
+    if (state_read(dispatcher->state, look_for_overdue, &sweeping, error) != 0)
+        return -1;
+    if (sweeping.moved == 0)
+        return 0;
+    if (state_write(dispatcher->state, sweep, &sweeping, error) != 0)
+        return -1;
+    log_warning("runs are overdue", LOG_INT("count", sweeping.moved));
+    return 0;
+}
+
+struct retiring {
+    struct state *state;
+    int64_t before_ms;
+    int64_t cursor;
+    int removed;
+    bool found;
+};
+
+static int note_old(void *context, const struct result_record *result)
+{
+    (void)result;
+    ((struct retiring *)context)->found = true;
+    return 1;
+}
+
+static int look_for_old(struct state_tx *tx, void *context, struct error *error)
+{
+    struct retiring *retiring = context;
+    struct result_filter filter = {
+        .status = -1, .pending = -1, .until_ms = retiring->before_ms, .limit = 1};
+    if (state_cursor_get(tx, &retiring->cursor, error) != 0)
+        return -1;
+    return state_result_list(tx, &filter, note_old, retiring, error) < 0 ? -1 : 0;
+}
+
+static int remove_old(struct state_tx *tx, void *context, struct error *error)
+{
+    struct retiring *retiring = context;
+    return state_remove(tx, retiring->before_ms, RETIRE_MAX, &retiring->removed, error);
+}
+
+struct existence {
+    int64_t seq;
+    bool exists;
+};
+
+static int ask_existence(struct state_tx *tx, void *context, struct error *error)
+{
+    struct existence *existence = context;
+    return state_result_exists(tx, existence->seq, &existence->exists, error);
+}
+
+static bool still_wanted(void *context, int64_t seq)
+{
+    struct retiring *retiring = context;
+    struct existence existence = {.seq = seq, .exists = true};
+    struct error error = {0};
+    /* In doubt it is kept. */
+    return state_read(retiring->state, ask_existence, &existence, &error) != 0 || existence.exists;
+}
+
+int dispatcher_retire(struct dispatcher *dispatcher, struct error *error)
+{
+    struct retiring retiring = {
+        .state = dispatcher->state,
+        .before_ms = clock_wall_ms() - dispatcher->config->store.retention_ms,
+    };
+    if (state_read(dispatcher->state, look_for_old, &retiring, error) != 0)
+        return -1;
+    if (!retiring.found)
+        return 0;
+    if (state_write(dispatcher->state, remove_old, &retiring, error) != 0)
+        return -1;
+    int removed = 0;
+    if (result_log_remove(
+            dispatcher->log, retiring.before_ms, retiring.cursor, RETIRE_MAX, still_wanted,
+            &retiring, &removed, error) != 0)
+        return -1;
+    if (removed > 0)
+        log_debug("old results removed", LOG_INT("count", removed));
+    return 0;
+}

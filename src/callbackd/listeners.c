@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "listeners.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "callbackd/json_writer.h"
+#include "callbackd/os.h"
+#include "callbackd/text.h"
+
+enum { LISTEN_BACKLOG = 4096 };
+
+static int fill_tcp_address(
+    const struct config_listener *listener, struct sockaddr_storage *address, socklen_t *length)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+    memset(address, 0, sizeof(*address));
+    if (inet_pton(AF_INET, listener->host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)listener->port);
+        *length = sizeof(*v4);
+        return 0;
+    }
+    if (inet_pton(AF_INET6, listener->host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)listener->port);
+        *length = sizeof(*v6);
+        return 0;
+    }
+    return -1;
+}
+
+static int open_tcp(const struct config_listener *listener, struct error *error)
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    if (fill_tcp_address(listener, &address, &length) != 0)
+        return error_set(error, ERROR_CONFIG, "%s is not an address", listener->address);
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (address.ss_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+        bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+        error_set_errno(error, ERROR_IO, errno, "cannot listen on %s", listener->address);
+        os_close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int set_owner(const struct config_listener *listener, struct error *error)
+{
+    if (listener->group != NULL) {
+        struct group *group = getgrnam(listener->group);
+        if (group == NULL)
+            return error_set(error, ERROR_CONFIG, "there is no group %s", listener->group);
+        if (chown(listener->unix_path, (uid_t)-1, group->gr_gid) != 0)
+            return error_set_errno(
+                error, ERROR_IO, errno, "cannot give %s to group %s", listener->unix_path,
+                listener->group);
+    }
+    if (chmod(listener->unix_path, listener->mode) != 0)
+        return error_set_errno(
+            error, ERROR_IO, errno, "cannot set the mode of %s", listener->unix_path);
+    return 0;
+}
+
+/* A socket file without a listener behind it is left over from a crash: remove it. */
+static int remove_stale(const struct sockaddr_un *address, struct error *error)
+{
+    struct stat status;
+    if (lstat(address->sun_path, &status) != 0)
+        return 0;
+    if (!S_ISSOCK(status.st_mode))
+        return error_set(error, ERROR_IO, "%s is there and is not a socket", address->sun_path);
+    CLEANUP_FD int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0)
+        return error_set(error, ERROR_CONFLICT, "somebody listens on %s", address->sun_path);
+    if (unlink(address->sun_path) != 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot remove %s", address->sun_path);
+    return 0;
+}
+
+static int open_unix(const struct config_listener *listener, struct error *error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(listener->unix_path) >= sizeof(address.sun_path))
+        return error_set(
+            error, ERROR_CONFIG, "%s is longer than a Unix socket's path may be",
+            listener->unix_path);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", listener->unix_path);
+    if (remove_stale(&address, error) != 0)
+        return -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    /* Nobody may connect between bind and chmod. */
+    mode_t old_mask = umask(0177);
+    int bound = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&address, sizeof(address));
+    umask(old_mask);
+    if (bound != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+        error_set_errno(error, ERROR_IO, errno, "cannot listen on %s", listener->unix_path);
+        os_close(fd);
+        return -1;
+    }
+    if (set_owner(listener, error) != 0) {
+        os_close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int open_listener(const struct config_listener *listener, struct error *error)
+{
+    return listener->unix_path != NULL ? open_unix(listener, error) : open_tcp(listener, error);
+}
+
+static bool same_place(const struct config_listener *a, const struct config_listener *b)
+{
+    if (a->unix_path != NULL || b->unix_path != NULL)
+        return a->unix_path != NULL && b->unix_path != NULL &&
+               strcmp(a->unix_path, b->unix_path) == 0;
+    return strcmp(a->host, b->host) == 0 && a->port == b->port;
+}
+
+/* The index in `old` of an open socket for the same place that is not taken yet; -1: none. */
+static int find_old(
+    const struct config_listener *wanted, const struct listeners *old,
+    const struct config *old_config, const bool *taken)
+{
+    for (size_t k = 0; old != NULL && k < old->count; k++)
+        if (!taken[k] && old->fds[k] >= 0 && same_place(wanted, &old_config->listeners[k]))
+            return (int)k;
+    return -1;
+}
+
+/* Opens or finds each; `from` says which one of `old` was found, so that a failure can leave
+ * `old` untouched. */
+static int open_public(
+    const struct config *config, const struct listeners *old, const struct config *old_config,
+    struct listeners *listeners, int *from, bool *taken, struct error *error)
+{
+    for (size_t i = 0; i < config->listener_count; i++) {
+        from[i] = find_old(&config->listeners[i], old, old_config, taken);
+        if (from[i] >= 0) {
+            taken[from[i]] = true;
+            continue;
+        }
+        listeners->fds[i] = open_listener(&config->listeners[i], error);
+        if (listeners->fds[i] < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int listeners_open(
+    const struct config *config, bool with_receiver, bool with_admin, struct listeners *old,
+    const struct config *old_config, struct listeners *listeners_out, struct error *error)
+{
+    size_t count = config->listener_count;
+    size_t old_count = old != NULL ? old->count : 0;
+    struct listeners opened = {.fds = calloc(count, sizeof(int)), .count = count, .admin = -1};
+    CLEANUP_FREE int *from = calloc(count, sizeof(int));
+    CLEANUP_FREE bool *taken = calloc(old_count + 1, sizeof(bool));
+    if (opened.fds == NULL || from == NULL || taken == NULL) {
+        free(opened.fds);
+        return error_set(error, ERROR_MEMORY, "no memory for listeners");
+    }
+    for (size_t i = 0; i < count; i++)
+        opened.fds[i] = from[i] = -1;
+    bool keep_admin = old != NULL && old->admin >= 0;
+    if ((with_receiver && open_public(config, old, old_config, &opened, from, taken, error) != 0) ||
+        (with_admin && !keep_admin &&
+         (opened.admin = open_listener(&config->admin.listener, error)) < 0)) {
+        listeners_close(&opened, NULL);
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (from[i] < 0)
+            continue;
+        opened.fds[i] = old->fds[from[i]];
+        old->fds[from[i]] = -1;
+    }
+    if (keep_admin) {
+        opened.admin = old->admin;
+        old->admin = -1;
+    }
+    *listeners_out = opened;
+    return 0;
+}
+
+void listeners_close(struct listeners *listeners, const struct config *config)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        if (listeners->fds[i] < 0)
+            continue;
+        os_close(listeners->fds[i]);
+        if (config != NULL && config->listeners[i].unix_path != NULL)
+            unlink(config->listeners[i].unix_path);
+    }
+    if (listeners->admin >= 0) {
+        os_close(listeners->admin);
+        if (config != NULL && config->admin.listener.unix_path != NULL)
+            unlink(config->admin.listener.unix_path);
+    }
+    free(listeners->fds);
+    *listeners = (struct listeners){.admin = -1};
+}
+
+char *listener_address(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address);
+    char host[INET6_ADDRSTRLEN];
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        return text_copy("");
+    if (address.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+        return text_format("%s:%u", host, ntohs(v4->sin_port));
+    }
+    if (address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+        return text_format("[%s]:%u", host, ntohs(v6->sin6_port));
+    }
+    return text_copy(((const struct sockaddr_un *)&address)->sun_path);
+}
+
+char *listeners_public_url(const struct listeners *listeners, const struct config *config)
+{
+    if (config->public_url != NULL)
+        return text_copy(config->public_url);
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        if (listener->unix_path != NULL)
+            continue;
+        CLEANUP_FREE char *real = listeners->fds[i] >= 0 ? listener_address(listeners->fds[i])
+                                                         : text_copy(listener->address);
+        return text_format("%s://%s", listener->tls.enabled ? "https" : "http", real);
+    }
+    return text_copy("http://localhost");
+}
+
+static void write_listener(
+    struct json_writer *writer, const struct config_listener *listener, int fd)
+{
+    CLEANUP_FREE char *address = listener_address(fd);
+    bool is_unix = listener->unix_path != NULL;
+    json_object_begin(writer);
+    json_member_text(writer, "address", is_unix ? "" : address);
+    json_member_text(writer, "unix", is_unix ? listener->unix_path : "");
+    json_member_bool(writer, "tls", listener->tls.enabled);
+    json_object_end(writer);
+}
+
+int listeners_announce(
+    const struct listeners *listeners, const struct config *config, const char *public_url,
+    struct error *error)
+{
+    CLEANUP_BUFFER struct buffer json;
+    buffer_init(&json, 1024 * 1024);
+    struct json_writer writer;
+    json_writer_init(&writer, &json);
+    json_object_begin(&writer);
+    json_member_int(&writer, "pid", getpid());
+    json_member_text(&writer, "public_url", public_url);
+    json_key(&writer, "admin");
+    write_listener(&writer, &config->admin.listener, listeners->admin);
+    json_key(&writer, "listeners");
+    json_array_begin(&writer);
+    for (size_t i = 0; i < listeners->count; i++)
+        write_listener(&writer, &config->listeners[i], listeners->fds[i]);
+    json_array_end(&writer);
+    json_object_end(&writer);
+    CLEANUP_FREE char *path = os_path_join(config->store.directory, "listeners.json");
+    if (path == NULL || buffer_failed(&json))
+        return error_set(error, ERROR_MEMORY, "no memory for listeners.json");
+    return os_write_file_atomic(path, buffer_bytes(&json), 0600, error);
+}

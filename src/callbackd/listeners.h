@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The listening sockets. The supervisor owns them: a receiver that is killed or
+ * replaced leaves them listening, and connections wait in the kernel meanwhile.
+ * They are non-blocking, because several processes may accept on one of them.
+ * Threads: the supervisor's only one.
+ */
+#ifndef CALLBACKD_LISTENERS_H
+#define CALLBACKD_LISTENERS_H
+
+#include <stddef.h>
+
+#include "callbackd/config.h"
+#include "callbackd/error.h"
+
+struct listeners {
+    int *fds; /* one for each of config->listeners, -1 where not open */
+    size_t count;
+    int admin;
+};
+
+/* Opens what `config` names; a socket that `old` (may be NULL) has for the same address is
+ * taken over from it, and is -1 there afterwards. On failure `old` is as it was. */
+int listeners_open(
+    const struct config *config, bool with_receiver, bool with_admin, struct listeners *old,
+    const struct config *old_config, struct listeners *listeners_out, struct error *error);
+/* Closes what is open; `config` (NULL: keep them) names Unix sockets to remove. */
+void listeners_close(struct listeners *listeners, const struct config *config);
+
+/* "host:port" as the kernel has it, or the path of a Unix socket. The caller frees. */
+char *listener_address(int fd);
+
+/* Where senders reach us: config's public_url, or made from the first listener. The caller
+ * frees; NULL when memory is short. */
+char *listeners_public_url(const struct listeners *listeners, const struct config *config);
+
+/* Writes <store>/listeners.json for programs of this machine: addresses as they are. */
+int listeners_announce(
+    const struct listeners *listeners, const struct config *config, const char *public_url,
+    struct error *error);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "callbackd/admin.h"
+#include "callbackd/clock.h"
+#include "callbackd/http_client.h"
+#include "callbackd/log.h"
+#include "callbackd/os.h"
+#include "callbackd/reconciler.h"
+#include "callbackd/text.h"
+#include "dispatcher.h"
+#include "role.h"
+
+enum {
+    TICK_MS = 1000,         /* it looks by itself this often, whoever forgot to wake it */
+    RETIRE_EVERY_MS = 1000, /* slices of retention */
+    ERROR_DELAY_MS = 200,   /* after a store error, before the next try */
+    EXIT_FAILED = 1,
+};
+
+struct worker {
+    struct handover *handover;
+    struct metrics *metrics;
+    struct config *config;   /* the one in force: the handover's, or of the last reload */
+    struct config *reloaded; /* ours to free; NULL until the first reload */
+    struct state *state;
+    struct result_log *log;
+    struct hook_engine *engine;
+    struct admin *admin;
+    struct reconciler *reconciler;
+    struct dispatcher dispatcher;
+    char *runtime_directory;
+    int64_t tick_at_ms;   /* monotonic */
+    int64_t retire_at_ms; /* monotonic */
+    bool failing;         /* the last round met a store error */
+};
+
+/* ---- starting and stopping ---- */
+
+/* Body files of hooks: on a tmpfs where there is one, in a folder that belongs to this store. */
+static char *choose_runtime_directory(const struct config *config)
+{
+    const char *given = getenv("RUNTIME_DIRECTORY");
+    struct stat store;
+    if (config->store.runtime_directory != NULL)
+        return text_copy(config->store.runtime_directory);
+    if (given != NULL && *given == '/')
+        return text_format("%s/bodies", given);
+    if (access("/dev/shm", W_OK | X_OK) == 0 && stat(config->store.directory, &store) == 0)
+        return text_format(
+            "/dev/shm/callbackd-%u-%llx-%llx", getuid(), (unsigned long long)store.st_dev,
+            (unsigned long long)store.st_ino);
+    return os_path_join(config->store.directory, "run");
+}
+
+/* Must be ours and nobody else's: its name in a shared folder can be guessed. */
+static int make_runtime_directory(const char *path, struct error *error)
+{
+    struct stat status;
+    if (os_make_directories(path, 0700, error) != 0)
+        return -1;
+    if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() ||
+        (status.st_mode & 0022) != 0)
+        return error_set(error, ERROR_IO, "%s is not a directory of our own", path);
+    return 0;
+}
+
+static int open_stores(struct worker *worker, struct error *error)
+{
+    const char *directory = worker->config->store.directory;
+    struct result_log_options options = {
+        .directory = directory,
+        .metrics = worker->metrics,
+        .wake_fd = worker->handover->wake_fd,
+        .keep_rejected = worker->config->store.keep_rejected,
+    };
+    worker->log = result_log_open(&options, error);
+    worker->state = worker->log != NULL ? state_open(directory, error) : NULL;
+    return worker->state != NULL ? 0 : -1;
+}
+
+static int start_engine(struct worker *worker, struct error *error)
+{
+    worker->runtime_directory = choose_runtime_directory(worker->config);
+    if (worker->runtime_directory == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for the runtime directory");
+    if (make_runtime_directory(worker->runtime_directory, error) != 0)
+        return -1;
+    struct hook_engine_options options = {
+        .config = worker->config,
+        .state = worker->state,
+        .log = worker->log,
+        .metrics = worker->metrics,
+        .runtime_directory = worker->runtime_directory,
+    };
+    worker->engine = hook_engine_start(&options, error);
+    return worker->engine != NULL ? 0 : -1;
+}
+
+static int start_admin(struct worker *worker, struct error *error)
+{
+    struct admin_options options = {
+        .config = worker->config,
+        .public_url = worker->handover->public_url,
+        .state = worker->state,
+        .log = worker->log,
+        .metrics = worker->metrics,
+        .listener = worker->handover->admin,
+        .wake_fd = worker->handover->wake_fd,
+    };
+    worker->admin = admin_start(&options, error);
+    return worker->admin != NULL ? 0 : -1;
+}
+
+static int worker_start(struct worker *worker, struct error *error)
+{
+    if (http_client_init(error) != 0 || open_stores(worker, error) != 0 ||
+        start_engine(worker, error) != 0 || start_admin(worker, error) != 0)
+        return -1;
+    worker->reconciler =
+        reconciler_start(worker->config, worker->state, worker->log, worker->metrics, error);
+    if (worker->reconciler == NULL)
+        return -1;
+    worker->dispatcher = (struct dispatcher){
+        .config = worker->config,
+        .state = worker->state,
+        .log = worker->log,
+        .engine = worker->engine,
+        .metrics = worker->metrics,
+    };
+    return handover_say(HANDOVER_CONTROL_FD, HANDOVER_READY, error);
+}
+
+static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
+{
+    reconciler_stop(worker->reconciler);
+    if (worker->engine != NULL)
+        hook_engine_stop(worker->engine, hooks_grace_ms);
+    admin_stop(worker->admin);
+    state_close(worker->state);
+    result_log_close(worker->log);
+    http_client_cleanup();
+    config_free(worker->reloaded);
+    free(worker->runtime_directory);
+}
+
+/* ---- running ---- */
+
+static void take_configuration(struct worker *worker, struct config *config)
+{
+    struct error error = {0};
+    struct reconciler *reconciler = NULL;
+    log_open(config->log_format, config->log_level, "worker");
+    if (hook_engine_reload(worker->engine, config, &error) != 0) {
+        log_error("hooks not reloaded, the old ones stay", LOG_ERROR(&error));
+        config_free(config);
+        return;
+    }
+    admin_reload(worker->admin, config);
+    reconciler_stop(worker->reconciler);
+    reconciler = reconciler_start(config, worker->state, worker->log, worker->metrics, &error);
+    if (reconciler == NULL)
+        log_error("results are not polled", LOG_ERROR(&error));
+    worker->reconciler = reconciler;
+    worker->dispatcher.config = config;
+    worker->config = config;
+    config_free(worker->reloaded);
+    worker->reloaded = config;
+    log_info("configuration taken over");
+}
+
+/* Everything that may have come up, until nothing more has. */
+static int do_round(struct worker *worker, struct error *error)
+{
+    int taken = 0;
+    int settled = 0;
+    if (dispatcher_take(&worker->dispatcher, &taken, error) != 0 ||
+        dispatcher_settle(&worker->dispatcher, &settled, error) != 0 ||
+        hook_engine_run(worker->engine, error) != 0)
+        return -1;
+    admin_notify(worker->admin);
+    return taken > 0 || settled > 0 ? 1 : 0;
+}
+
+static int do_chores(struct worker *worker, int64_t now_ms, struct error *error)
+{
+    if (now_ms >= worker->tick_at_ms) {
+        worker->tick_at_ms = now_ms + TICK_MS;
+        if (dispatcher_sweep(&worker->dispatcher, error) != 0)
+            return -1;
+    }
+    if (now_ms >= worker->retire_at_ms) {
+        worker->retire_at_ms = now_ms + RETIRE_EVERY_MS;
+        return dispatcher_retire(&worker->dispatcher, error);
+    }
+    return 0;
+}
+
+/* Returns how long to wait before the next round. */
+static int64_t work(struct worker *worker)
+{
+    struct error error = {0};
+    int outcome = do_round(worker, &error);
+    if (outcome >= 0 && do_chores(worker, clock_monotonic_ms(), &error) != 0)
+        outcome = -1;
+    if (outcome < 0) {
+        if (!worker->failing)
+            log_error("worker cannot go on, it keeps trying", LOG_ERROR(&error));
+        worker->failing = true;
+        return ERROR_DELAY_MS;
+    }
+    if (worker->failing)
+        log_info("worker goes on");
+    worker->failing = false;
+    if (outcome > 0)
+        return 0;
+    int64_t engine_ms = hook_engine_next_ms(worker->engine);
+    return engine_ms >= 0 && engine_ms < TICK_MS ? engine_ms : TICK_MS;
+}
+
+static void drain_eventfd(int fd)
+{
+    uint64_t count;
+    (void)!read(fd, &count, sizeof(count));
+}
+
+/* Until the supervisor says stop or is gone; returns how long hooks may still run. */
+static int64_t serve(struct worker *worker)
+{
+    for (;;) {
+        int64_t wait_ms = work(worker);
+        struct pollfd fds[3] = {
+            {.fd = HANDOVER_CONTROL_FD, .events = POLLIN},
+            {.fd = worker->handover->wake_fd, .events = POLLIN},
+            {.fd = hook_engine_fd(worker->engine), .events = POLLIN},
+        };
+        /* While the store fails only the control socket is listened to: no spinning. */
+        if (poll(fds, worker->failing ? 1 : 3, (int)wait_ms) < 0 && errno != EINTR)
+            log_warning("poll failed", LOG_INT("errno", errno));
+        if (fds[1].revents != 0)
+            drain_eventfd(fds[1].fd);
+        if (fds[0].revents == 0)
+            continue;
+        struct config *config = NULL;
+        enum handover_message message = handover_listen(HANDOVER_CONTROL_FD, &config);
+        if (message == HANDOVER_RELOAD)
+            take_configuration(worker, config);
+        else if (message == HANDOVER_STOP)
+            return worker->config->limits.stop_timeout_ms;
+        else if (message == HANDOVER_GONE)
+            return 0;
+    }
+}
+
+int worker_role(struct handover *handover, struct metrics *metrics)
+{
+    struct worker worker = {.handover = handover, .metrics = metrics, .config = handover->config};
+    struct error error = {0};
+    int64_t hooks_grace_ms = 0;
+    int status = 0;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (worker_start(&worker, &error) == 0) {
+        hooks_grace_ms = serve(&worker);
+    } else {
+        log_error("worker not started", LOG_ERROR(&error));
+        status = EXIT_FAILED;
+    }
+    worker_stop(&worker, hooks_grace_ms);
+    return status;
+}
