@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "callbackd/admin.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin_private.h"
+#include "callbackd/log.h"
+#include "callbackd/text.h"
+
+enum {
+    ADMIN_CONNECTIONS = 128, /* long polls hold one each */
+    ADMIN_REQUEST_TIMEOUT_MS = 10000,
+    ADMIN_IDLE_TIMEOUT_MS = 15000,
+    ADMIN_HEADERS_MAX_BYTES = 16384,
+};
+
+enum access { ACCESS_READ, ACCESS_ACT, ACCESS_METRICS };
+
+/* One row, one route. `*` in a path is one segment, given to the handler decoded. */
+static const struct admin_route {
+    const char *method;
+    const char *path;
+    enum access access;
+    admin_route_handler *handler;
+} routes[] = {
+    {"GET", "/metrics", ACCESS_METRICS, admin_metrics},
+    {"GET", "/api/v1/runs", ACCESS_READ, admin_list_runs},
+    {"POST", "/api/v1/runs", ACCESS_ACT, admin_register_run},
+    {"GET", "/api/v1/runs/*", ACCESS_READ, admin_get_run},
+    {"PATCH", "/api/v1/runs/*", ACCESS_ACT, admin_patch_run},
+    {"GET", "/api/v1/runs/*/result", ACCESS_READ, admin_await_result},
+    {"GET", "/api/v1/results", ACCESS_READ, admin_list_results},
+    {"GET", "/api/v1/results/*", ACCESS_READ, admin_get_result},
+    {"GET", "/api/v1/results/*/body", ACCESS_READ, admin_get_body},
+    {"POST", "/api/v1/results/*/replay", ACCESS_ACT, admin_replay_result},
+    {"GET", "/api/v1/jobs", ACCESS_READ, admin_list_jobs},
+    {"GET", "/api/v1/jobs/*", ACCESS_READ, admin_get_job},
+    {"POST", "/api/v1/jobs/*/retry", ACCESS_ACT, admin_retry_job},
+    {"POST", "/api/v1/jobs/*/cancel", ACCESS_ACT, admin_cancel_job},
+    {"GET", "/api/v1/hooks", ACCESS_READ, admin_list_hooks},
+    {"POST", "/api/v1/hooks/*/pause", ACCESS_ACT, admin_pause_hook},
+    {"POST", "/api/v1/hooks/*/resume", ACCESS_ACT, admin_resume_hook},
+    {"GET", "/api/v1/status", ACCESS_READ, admin_status},
+    {"GET", "/api/v1/rejected", ACCESS_READ, admin_list_rejected},
+};
+enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
+
+/* ---- routing ---- */
+
+/* Does the path fit the pattern? The segment at `*` goes, decoded, to `parameter`. */
+static bool path_matches(const char *pattern, const char *path, char *parameter, size_t bytes)
+{
+    const char *star = strchr(pattern, '*');
+    parameter[0] = '\0';
+    if (star == NULL)
+        return strcmp(pattern, path) == 0;
+    size_t prefix = (size_t)(star - pattern);
+    if (strncmp(pattern, path, prefix) != 0)
+        return false;
+    size_t length = strcspn(path + prefix, "/");
+    if (length == 0 || strcmp(path + prefix + length, star + 1) != 0)
+        return false;
+    struct buffer decoded;
+    buffer_init(&decoded, bytes - 1);
+    bool fits = text_percent_decode(bytes_of(path + prefix, length), false, &decoded) &&
+                memchr(buffer_text(&decoded), '\0', decoded.length) == NULL;
+    if (fits)
+        memcpy(parameter, buffer_text(&decoded), decoded.length + 1);
+    buffer_fini(&decoded);
+    return fits;
+}
+
+static const struct admin_route *find_route(struct admin_request *request, const char **allow)
+{
+    const char *method = http_request_method(request->http);
+    const char *path = http_request_path(request->http);
+    *allow = NULL;
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (!path_matches(routes[i].path, path, request->parameter, sizeof(request->parameter)))
+            continue;
+        if (strcmp(routes[i].method, method) == 0)
+            return &routes[i];
+        *allow = routes[i].method;
+    }
+    return NULL;
+}
+
+/* ---- who may ---- */
+
+static bool token_is_one_of(const struct config_secrets *tokens, struct bytes token)
+{
+    bool found = false;
+    for (size_t i = 0; i < tokens->count; i++)
+        found |= tokens->items[i].length == token.length && token.length > 0 &&
+                 CRYPTO_memcmp(tokens->items[i].data, token.data, token.length) == 0;
+    return found;
+}
+
+static bool is_allowed(struct admin_request *request, enum access access, enum error_code *why)
+{
+    const char *header = http_request_header(request->http, "Authorization");
+    struct bytes token = {0};
+    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0)
+        token = bytes_of_text(header + 7 + strspn(header + 7, " "));
+    const struct config *config = admin_lock_config(request->admin);
+    bool full = token_is_one_of(&config->admin.token, token);
+    bool reads = token_is_one_of(&config->admin.read_token, token);
+    bool open = access == ACCESS_METRICS && config->admin.metrics_public;
+    admin_unlock_config(request->admin);
+    *why = reads ? ERROR_FORBIDDEN : ERROR_UNAUTHORIZED;
+    return full || open || (reads && access != ACCESS_ACT);
+}
+
+static void handle(struct http_request *http, void *context)
+{
+    struct admin_request request = {.admin = context, .http = http};
+    const char *allow;
+    enum error_code why;
+    const struct admin_route *route = find_route(&request, &allow);
+    /* Without a token nobody learns which paths exist. */
+    if (!is_allowed(&request, route != NULL ? route->access : ACCESS_READ, &why))
+        http_respond_problem(
+            http, why,
+            why == ERROR_FORBIDDEN ? "This token may only read."
+                                   : "Send the token of admin.token_file as a Bearer token.",
+            NULL);
+    else if (route != NULL)
+        route->handler(&request);
+    else if (allow != NULL)
+        http_respond_problem(http, ERROR_METHOD, "This path has another method.", allow);
+    else
+        http_respond_problem(http, ERROR_NOT_FOUND, "There is nothing at this path.", NULL);
+}
+
+/* ---- life ---- */
+
+static struct bytes first_secret(const struct config_secrets *secrets)
+{
+    if (secrets->count == 0)
+        return bytes_of(NULL, 0);
+    return bytes_of(secrets->items[0].data, secrets->items[0].length);
+}
+
+static int start_server(struct admin *admin, struct error *error)
+{
+    const struct config_tls *tls = &admin->options.config->admin.listener.tls;
+    struct http_socket socket = {admin->options.listener, tls->enabled};
+    struct http_server_options options = {
+        .name = "admin",
+        .sockets = &socket,
+        .socket_count = 1,
+        .tls =
+            {first_secret(&tls->certificate), first_secret(&tls->private_key),
+             first_secret(&tls->client_ca)},
+        .connections = ADMIN_CONNECTIONS,
+        .request_timeout_ms = ADMIN_REQUEST_TIMEOUT_MS,
+        .idle_timeout_ms = ADMIN_IDLE_TIMEOUT_MS,
+        .headers_max_bytes = ADMIN_HEADERS_MAX_BYTES,
+        .handler = handle,
+        .context = admin,
+    };
+    admin->server = http_server_start(&options, error);
+    return admin->server != NULL ? 0 : -1;
+}
+
+struct admin *admin_start(const struct admin_options *options, struct error *error)
+{
+    struct admin *admin = calloc(1, sizeof(*admin));
+    if (admin == NULL) {
+        error_set(error, ERROR_MEMORY, "no memory for the admin API");
+        return NULL;
+    }
+    pthread_condattr_t monotonic;
+    admin->options = *options;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_rwlock_init(&admin->config_lock, NULL);
+    pthread_mutex_init(&admin->change_lock, NULL);
+    pthread_cond_init(&admin->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (start_server(admin, error) != 0) {
+        admin_stop(admin);
+        return NULL;
+    }
+    return admin;
+}
+
+void admin_reload(struct admin *admin, const struct config *config)
+{
+    pthread_rwlock_wrlock(&admin->config_lock);
+    admin->options.config = config;
+    if (config->public_url != NULL)
+        admin->options.public_url = config->public_url;
+    pthread_rwlock_unlock(&admin->config_lock);
+}
+
+void admin_notify(struct admin *admin)
+{
+    pthread_mutex_lock(&admin->change_lock);
+    admin->generation++;
+    pthread_cond_broadcast(&admin->changed);
+    pthread_mutex_unlock(&admin->change_lock);
+}
+
+void admin_stop(struct admin *admin)
+{
+    if (admin == NULL)
+        return;
+    pthread_mutex_lock(&admin->change_lock);
+    admin->stopping = true;
+    pthread_cond_broadcast(&admin->changed);
+    pthread_mutex_unlock(&admin->change_lock);
+    http_server_stop(admin->server);
+    pthread_cond_destroy(&admin->changed);
+    pthread_mutex_destroy(&admin->change_lock);
+    pthread_rwlock_destroy(&admin->config_lock);
+    free(admin);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "admin_private.h"
+#include "callbackd/text.h"
+
+/* ---- GET /metrics ---- */
+
+void admin_metrics(struct admin_request *request)
+{
+    struct buffer text;
+    buffer_init(&text, ADMIN_ANSWER_MAX_BYTES);
+    if (metrics_expose(request->admin->options.metrics, &text) == 0 &&
+        buffer_append_text(&text, "# EOF\n") == 0)
+        http_respond(
+            request->http, 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", NULL,
+            buffer_bytes(&text));
+    else
+        http_respond_problem(request->http, ERROR_MEMORY, "No memory for metrics.", NULL);
+    buffer_fini(&text);
+}
+
+/* ---- GET /status ---- */
+
+struct lag {
+    int64_t cursor;
+    int64_t last;
+};
+
+static int read_cursor(struct state_tx *tx, void *context, struct error *error)
+{
+    return state_cursor_get(tx, &((struct lag *)context)->cursor, error);
+}
+
+static void write_store(struct json_writer *writer, bool ready, const struct error *error)
+{
+    json_key(writer, "store");
+    json_object_begin(writer);
+    json_member_bool(writer, "ready", ready);
+    json_member_text(writer, "error", ready ? NULL : error->message);
+    json_object_end(writer);
+}
+
+static void write_worker(struct json_writer *writer, const struct lag *lag)
+{
+    json_key(writer, "worker");
+    json_object_begin(writer);
+    json_member_int(writer, "last_seq", lag->last);
+    json_member_int(writer, "cursor", lag->cursor);
+    json_member_int(writer, "lag", lag->last - lag->cursor);
+    json_object_end(writer);
+}
+
+static void write_children(struct json_writer *writer, const struct metrics *metrics)
+{
+    json_key(writer, "children");
+    json_object_begin(writer);
+    json_member_int(writer, "receiver_restarts", metrics_get(metrics, METRIC_RECEIVER_RESTARTS));
+    json_member_int(writer, "worker_restarts", metrics_get(metrics, METRIC_WORKER_RESTARTS));
+    json_object_end(writer);
+}
+
+void admin_status(struct admin_request *request)
+{
+    struct admin *admin = request->admin;
+    struct error error = {0};
+    struct lag lag = {0};
+    struct buffer json;
+    struct json_writer writer;
+    bool ready = result_log_check(admin->options.log, &error) == 0 &&
+                 result_log_last_seq(admin->options.log, &lag.last, &error) == 0 &&
+                 state_read(admin->options.state, read_cursor, &lag, &error) == 0;
+    buffer_init(&json, ADMIN_ANSWER_MAX_BYTES);
+    json_writer_init(&writer, &json);
+    json_object_begin(&writer);
+    json_member_bool(&writer, "ready", ready);
+    json_member_text(&writer, "version", CALLBACKD_VERSION);
+    const struct config *config = admin_lock_config(admin);
+    json_member_text(&writer, "public_url", admin->options.public_url);
+    json_member_bool(&writer, "api_key", config->promptlayer.api_key.count > 0);
+    admin_unlock_config(admin);
+    write_store(&writer, ready, &error);
+    write_worker(&writer, &lag);
+    write_children(&writer, admin->options.metrics);
+    json_object_end(&writer);
+    admin_answer(request, 200, &json);
+    buffer_fini(&json);
+}
+
+/* ---- hooks ---- */
+
+struct hook_listing {
+    const struct config *config;
+    struct json_writer *writer;
+};
+
+static int write_hook(
+    struct state_tx *tx, const struct config_hook *hook, struct json_writer *writer,
+    struct error *error)
+{
+    struct hook_counts counts = {0};
+    bool paused = false;
+    if (state_hook_counts(tx, hook->name, &counts, error) != 0 ||
+        state_hook_paused(tx, hook->name, &paused, error) != 0)
+        return -1;
+    json_object_begin(writer);
+    json_member_text(writer, "name", hook->name);
+    json_member_text(writer, "endpoint", hook->endpoint);
+    json_member_bool(writer, "paused", paused);
+    json_member_int(writer, "concurrency", hook->concurrency);
+    json_member_int(writer, "waiting", counts.waiting);
+    json_member_int(writer, "running", counts.running);
+    json_member_int(writer, "succeeded", counts.succeeded);
+    json_member_int(writer, "dead", counts.dead);
+    json_member_time(writer, "oldest_waiting_at", counts.oldest_waiting_ms);
+    json_object_end(writer);
+    return 0;
+}
+
+static int list_hooks(struct state_tx *tx, void *context, struct error *error)
+{
+    struct hook_listing *listing = context;
+    for (size_t i = 0; i < listing->config->hook_count; i++)
+        if (write_hook(tx, &listing->config->hooks[i], listing->writer, error) != 0)
+            return -1;
+    return 0;
+}
+
+void admin_list_hooks(struct admin_request *request)
+{
+    struct error error = {0};
+    struct admin_list list;
+    admin_list_begin(&list, ADMIN_PAGE_MAX);
+    struct hook_listing listing = {
+        .config = admin_lock_config(request->admin), .writer = &list.writer};
+    int outcome = state_read(request->admin->options.state, list_hooks, &listing, &error);
+    admin_unlock_config(request->admin);
+    if (outcome == 0)
+        admin_list_answer(request, &list);
+    else
+        admin_fail(request, &error);
+    buffer_fini(&list.json);
+}
+
+struct hook_change {
+    const struct config_hook *hook;
+    bool paused;
+    struct json_writer *writer;
+};
+
+static int change_hook(struct state_tx *tx, void *context, struct error *error)
+{
+    struct hook_change *change = context;
+    if (state_hook_set_paused(tx, change->hook->name, change->paused, error) != 0)
+        return -1;
+    return write_hook(tx, change->hook, change->writer, error);
+}
+
+static void set_paused(struct admin_request *request, bool paused)
+{
+    struct error error = {0};
+    struct buffer json;
+    struct json_writer writer;
+    buffer_init(&json, ADMIN_ANSWER_MAX_BYTES);
+    json_writer_init(&writer, &json);
+    struct hook_change change = {.paused = paused, .writer = &writer};
+    change.hook = config_hook(admin_lock_config(request->admin), request->parameter);
+    int outcome = change.hook == NULL
+                      ? error_set(&error, ERROR_NOT_FOUND, "There is no hook of that name.")
+                      : state_write(request->admin->options.state, change_hook, &change, &error);
+    admin_unlock_config(request->admin);
+    if (outcome == 0) {
+        admin_wake_worker(request->admin);
+        admin_answer(request, 200, &json);
+    } else {
+        admin_fail(request, &error);
+    }
+    buffer_fini(&json);
+}
+
+void admin_pause_hook(struct admin_request *request)
+{
+    set_paused(request, true);
+}
+
+void admin_resume_hook(struct admin_request *request)
+{
+    set_paused(request, false);
+}
+
+/* ---- GET /rejected ---- */
+
+enum { BODY_START_BYTES = 4096 };
+
+static int add_rejected(void *context, const struct rejected_post *post)
+{
+    struct admin_list *list = context;
+    if (!admin_list_add(list, &post->id))
+        return 1;
+    struct bytes start = post->body;
+    if (start.length > BODY_START_BYTES)
+        start.length = BODY_START_BYTES;
+    struct json_writer *writer = &list->writer;
+    json_object_begin(writer);
+    admin_write_id(writer, "id", &post->id);
+    json_member_time(writer, "received_at", post->received_at_ms);
+    json_member_text(writer, "endpoint", post->endpoint);
+    json_member_text(writer, "remote_address", post->remote_address);
+    json_member_int(writer, "status", post->status);
+    json_member_text(writer, "reason", post->reason);
+    json_member_int(writer, "size", post->size);
+    if (post->headers_json.length > 0)
+        json_member_raw(writer, "headers", post->headers_json);
+    json_member_bytes(writer, "body_start", start);
+    json_object_end(writer);
+    return 0;
+}
+
+void admin_list_rejected(struct admin_request *request)
+{
+    struct error error = {0};
+    struct admin_list list;
+    struct id cursor;
+    bool has_cursor;
+    int limit;
+    if (admin_query_page(request, &limit, &cursor, &has_cursor, &error) != 0) {
+        admin_fail(request, &error);
+        return;
+    }
+    admin_list_begin(&list, limit);
+    if (result_log_rejected(
+            request->admin->options.log, has_cursor ? &cursor : NULL, limit + 1, add_rejected,
+            &list, &error) >= 0)
+        admin_list_answer(request, &list);
+    else
+        admin_fail(request, &error);
+    buffer_fini(&list.json);
+}
