@@ -161,6 +161,11 @@ bool connection_is_open(void)
     return current.open;
 }
 
+void connection_finish(void)
+{
+    current.open = false;
+}
+
 void connection_handler_begin(void)
 {
     atomic_fetch_add(&current.watch->handling, 1);
@@ -283,9 +288,26 @@ static int deadline_passed(const struct pollfd *waiting)
     return -1;
 }
 
+/*
+ * The thread that accepts has to see a stop at once. What it waits for cannot be changed by
+ * putting another descriptor in the place of a listener: a poll that has begun goes on with
+ * the old one.
+ */
+static int poll_listeners(int wake_fd, struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    struct pollfd all[LISTENERS_MAX + 1];
+    memcpy(all, fds, count * sizeof(*fds));
+    all[count] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
+    int ready = poll(all, count + 1, timeout_ms);
+    memcpy(fds, all, count * sizeof(*fds));
+    return ready > 0 && all[count].revents ? 0 : ready;
+}
+
 int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct connection_thread *thread = &current;
+    if (thread->watch && !thread->serves && count <= LISTENERS_MAX)
+        return poll_listeners(thread->watch->wake_fd, fds, count, timeout_ms);
     if (thread->phase == PHASE_START)
         enter_phase(PHASE_HEADERS, thread->watch->request_timeout_ms);
     if (thread->phase != PHASE_NONE) {

@@ -24,7 +24,10 @@
 
 #include "callbackd/error.h"
 
+enum { LISTENERS_MAX = 64 };
+
 struct connection_watch {
+    int wake_fd; /* readable: the accepting thread has to look around; borrowed */
     int64_t request_timeout_ms;
     int64_t idle_timeout_ms;
     void (*on_connections)(void *context, int64_t open); /* under the lock; may be NULL */
@@ -40,7 +43,7 @@ struct connection_watch {
     int64_t count;                /* connections open; lock */
 };
 
-/* The four settings are the caller's to fill afterwards, before the server starts. */
+/* The five settings are the caller's to fill afterwards, before the server starts. */
 int connection_watch_init(struct connection_watch *watch, struct error *error);
 /* Closes what civetweb accepted and left in its queue. */
 void connection_watch_fini(struct connection_watch *watch);
@@ -54,8 +57,10 @@ void connection_thread_enter(struct connection_watch *watch, bool serves);
 
 /* A connection is ready for requests (after its TLS handshake). */
 void connection_begin(void);
-/* false before _begin and after the connection's end. */
+/* false before _begin and after _finish. */
 bool connection_is_open(void);
+/* It got its last answer: it is not open any more, though not closed yet. */
+void connection_finish(void);
 /* A handler starts: no deadline until it sets one. */
 void connection_handler_begin(void);
 /* It is done: the connection is idle. */

@@ -45,7 +45,7 @@ void listener_takeover_end(struct listener_takeover *takeover);
 
 /* Put something inert in the place of each of civetweb's listeners: it accepts no more. */
 void listener_takeover_drain(struct listener_takeover *takeover);
-/* After drain: ends civetweb's wait for connections, so that it looks at its stop flag. */
+/* After drain: makes inert_fd readable, which ends civetweb's wait for connections. */
 void listener_takeover_wake(struct listener_takeover *takeover);
 
 #endif

@@ -13,7 +13,7 @@
 enum {
     HEAD_MAX_BYTES = 64 * 1024,
     ONE_WRITE_MAX_BYTES = 64 * 1024, /* larger bodies are not copied behind their head */
-    SLOWEST_BYTES_PER_MS = 16,       /* the least that a peer has to take, beside its time */
+    SLOWEST_BYTES_PER_MS = 64,       /* the least that a peer has to take, beside its time */
     RETRY_AFTER_S = 5
 };
 

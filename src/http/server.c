@@ -102,6 +102,7 @@ static int on_http_error(struct mg_connection *connection, int status, const cha
         http_respond_problem(&request, ERROR_INVALID, message, NULL);
     else
         http_respond_problem(&request, ERROR_INTERNAL, NULL, NULL);
+    connection_finish();
     return 0;
 }
 
@@ -152,6 +153,8 @@ static int check_options(const struct http_server_options *options, struct error
 {
     if (options->connections < 1 || options->connections > CONNECTIONS_MAX)
         return error_set(error, ERROR_CONFIG, "connections must be 1 to %d", CONNECTIONS_MAX);
+    if (options->socket_count > LISTENERS_MAX)
+        return error_set(error, ERROR_CONFIG, "at most %d sockets to listen on", LISTENERS_MAX);
     if (options->headers_max_bytes < HEADERS_MIN_BYTES ||
         options->headers_max_bytes > HEADERS_MAX_BYTES)
         return error_set(
@@ -244,13 +247,14 @@ static int start_civetweb(
     return 0;
 }
 
-static void watch_configure(
-    struct connection_watch *watch, const struct http_server_options *options)
+static void watch_configure(struct http_server *server, const struct http_server_options *options)
 {
-    watch->request_timeout_ms = options->request_timeout_ms;
-    watch->idle_timeout_ms = options->idle_timeout_ms;
-    watch->on_connections = options->on_connections;
-    watch->context = options->context;
+    server->watch_ready = true;
+    server->watch.wake_fd = server->listeners.inert_fd;
+    server->watch.request_timeout_ms = options->request_timeout_ms;
+    server->watch.idle_timeout_ms = options->idle_timeout_ms;
+    server->watch.on_connections = options->on_connections;
+    server->watch.context = options->context;
 }
 
 static int start(
@@ -260,8 +264,7 @@ static int start(
             &server->listeners, options->sockets, options->socket_count, error) ||
         connection_watch_init(&server->watch, error))
         return -1;
-    server->watch_ready = true;
-    watch_configure(&server->watch, options);
+    watch_configure(server, options);
     if (options->tls.certificate.length > 0) {
         server->tls = tls_context_create(&options->tls, error);
         if (!server->tls)
