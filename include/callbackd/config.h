@@ -49,7 +49,7 @@ struct config_tls {
 
 struct config_listener {
     char *address;   /* "host:port" as configured, NULL for a Unix socket */
-    char *host;      /* numeric IPv4 or IPv6, without brackets */
+    char *host;      /* numeric IPv4 or IPv6, without brackets; NULL for a Unix socket */
     int port;        /* 0: the kernel chooses */
     char *unix_path; /* absolute; NULL for TCP */
     mode_t mode;     /* of the Unix socket */
@@ -166,7 +166,9 @@ struct config_hook {
      * (without one a hook takes final results only). */
     struct config_condition when;
     bool takes_status;
-    char **command;  /* NULL-terminated templates; NULL when shell is used */
+    /* NULL-terminated templates; NULL when shell is used. The first is the program: it has no
+     * fields, and is an absolute path, or a name without '/' that is found in PATH. */
+    char **command;
     char *shell;     /* fixed text for /bin/sh -c; NULL when command is used */
     char *directory; /* working directory; absolute; default: the configuration's directory */
     struct config_variable *env;

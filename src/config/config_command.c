@@ -9,7 +9,7 @@
 #include "callbackd/os.h"
 #include "callbackd/text.h"
 
-enum { PROGRAM_PATH_MAX = 4096 };
+enum { PROGRAM_PATH_MAX = 2 * 4096 };
 
 static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -58,23 +58,44 @@ static void check_program(
     }
 }
 
-/* The program is no template: who posts may not choose what runs. */
+/* The folder's name may have braces in it, which a template would take for fields. */
+static char *quote_braces(struct config_reader *reader, const char *text)
+{
+    struct buffer quoted;
+    buffer_init(&quoted, PROGRAM_PATH_MAX);
+    for (const char *c = text; *c; c++) {
+        if (*c == '{' || *c == '}')
+            buffer_append_char(&quoted, *c);
+        buffer_append_char(&quoted, *c);
+    }
+    char *taken = buffer_failed(&quoted) ? NULL : buffer_take(&quoted);
+    config_have(reader, taken);
+    buffer_fini(&quoted);
+    return taken;
+}
+
+/* Who posts may not choose what runs. */
 static char *read_program(
     struct config_reader *reader, const struct config_place *place, const char *text)
 {
     if (strpbrk(text, "{}")) {
         config_problem(
             reader, place,
-            "\"%s\" has braces in it, and a program is fixed (only arguments may "
-            "take fields)",
+            "\"%s\" has braces in it, and a program is fixed (only arguments may take fields)",
             text);
         return NULL;
     }
-    char *program =
+    CLEANUP_FREE char *program =
         strchr(text, '/') ? os_path_join(reader->config->directory, text) : text_copy(text);
-    if (config_have(reader, program) && !reader->packed)
+    if (!config_have(reader, program))
+        return NULL;
+    if (strlen(program) > PROGRAM_PATH_MAX / 2) {
+        config_problem(reader, place, "is longer than a path may be (shorten it)");
+        return NULL;
+    }
+    if (!reader->packed)
         check_program(reader, place, program);
-    return program;
+    return quote_braces(reader, program);
 }
 
 static char *read_argument(
