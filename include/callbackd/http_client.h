@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Outgoing HTTP, one request at a time, over libcurl. TLS is verified against the
- * system's authorities or the one given. Redirects are not followed. A connection
- * is kept for the next request of the same client.
+ * system's authorities or the one given. Redirects are not followed. A GET may take
+ * over the connection of the client's last request; every other method opens its
+ * own, so that nothing can ever send it twice. A proxy that the environment names
+ * (https_proxy, no_proxy) is used, but never for this machine or a Unix socket.
  *
  * Threads: a client belongs to one thread at a time; http_client_init() once per
  * process before threads start.
@@ -26,8 +28,8 @@ struct http_client_request {
     const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
     struct bytes body;          /* sent when the method is not GET */
     const char *content_type;   /* of the body; NULL: none is sent */
-    int64_t timeout_ms;         /* whole exchange; connecting takes at most 10 s of it */
-    size_t response_max_bytes;
+    int64_t timeout_ms;         /* > 0; whole exchange; connecting takes at most 10 s of it */
+    size_t response_max_bytes;  /* of the body; headers have their own bound, 64 KiB */
 };
 
 struct http_client_response {
@@ -46,7 +48,8 @@ void http_client_free(struct http_client *client); /* NULL is allowed */
 /*
  * Any HTTP answer is success, whatever its status. -1: ERROR_UNREACHABLE (no connection, TLS
  * not verified: certainly not processed), ERROR_TIMEOUT or ERROR_IO (the request may have been
- * processed), ERROR_TOO_LARGE (the answer), ERROR_INVALID (the URL).
+ * processed), ERROR_TOO_LARGE (the answer), ERROR_INVALID (the URL; a control character in a
+ * header). Messages hold no header and no URL.
  */
 int http_client_perform(
     struct http_client *client, const struct http_client_request *request,
