@@ -57,12 +57,12 @@ int promptlayer_run(
 enum promptlayer_poll {
     POLL_FINAL,   /* `output` holds it: the answer's body, valid JSON */
     POLL_RUNNING, /* not yet (202, 204) */
-    POLL_FAILED,  /* terminal: 500 "completed but no output node succeeded"; `output` holds its
-                     nodes, or the whole body */
+    POLL_FAILED,  /* terminal: 500 "completed but no output node succeeded"; `output` holds the
+                     answer's body, {"success":false,…,"output":{nodes}} */
 };
 /*
- * Asks for a result. ERROR_NOT_FOUND (404), ERROR_REFUSED (other 4xx), ERROR_BUSY (429; the
- * wait in seconds is in *retry_after_s_out, -1 unknown), ERROR_UNREACHABLE, ERROR_TIMEOUT,
+ * Asks for a result. ERROR_NOT_FOUND (404), ERROR_REFUSED (other 4xx, redirects), ERROR_BUSY (429;
+ * the wait in seconds is in *retry_after_s_out, -1 unknown), ERROR_UNREACHABLE, ERROR_TIMEOUT,
  * ERROR_IO (5xx and broken answers): worth another try.
  */
 int promptlayer_poll(
