@@ -8,6 +8,7 @@
  *                  launching -> launch_failed            (the launcher said so)
  *                  waiting   -> overdue -> completed     (late, or polled)
  *                             overdue -> lost            (given up) -> completed (very late)
+ *                  launching -> lost                     (a day without a word) -> waiting
  * A result may come at any time, also before the launch is known to have worked.
  */
 #ifndef CALLBACKD_LEDGER_H
@@ -40,8 +41,8 @@ int ledger_register(
     const struct ledger_registration *registration, struct run_record *run_out, bool *existing_out,
     struct error *error);
 
-/* Records the execution id: launching -> waiting (completed stays completed). The same id
- * again is fine; another one is ERROR_CONFLICT. launch_failed -> ERROR_CONFLICT. */
+/* Records the execution id: launching or lost -> waiting (completed stays completed). The same
+ * id again is fine; another one is ERROR_CONFLICT. launch_failed -> ERROR_CONFLICT. */
 int ledger_launched(
     struct state_tx *tx, const struct id *run, int64_t execution_id, int64_t now_ms,
     struct run_record *run_out, struct error *error);
@@ -66,12 +67,15 @@ int ledger_settle(
     struct state_tx *tx, const struct config *config, struct result_record *result, int64_t now_ms,
     struct error *error);
 
-/* Runs past their deadline: waiting -> overdue. At most `limit`; *moved_out counts. */
+/* Runs past their deadline: waiting -> overdue; runs registered a day ago of which nobody said
+ * that they were launched: launching -> lost. At most `limit`; *moved_out counts. */
 int ledger_sweep(
     struct state_tx *tx, int64_t now_ms, int limit, int *moved_out, struct error *error);
 
-/* May hooks fire for this result? Final (or a status that hooks may ask for), and the first
- * such of its run unless the endpoint says otherwise. */
+/* May hooks fire for this result? If it is final: the first such of its run, or of its key where
+ * there is no run, unless the endpoint says otherwise. Running and truncated ones may always (the
+ * hooks that ask for them are selected later) and do not count as the first. Never: mismatch,
+ * pending, or triggered already. */
 int ledger_may_trigger(
     struct state_tx *tx, const struct config *config, const struct result_record *result,
     bool *may_out, struct error *error);
