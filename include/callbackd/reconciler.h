@@ -4,9 +4,9 @@
  * and the result of runs that are overdue, by asking the workflow API. What it
  * gets is appended to the log like a callback, with source "poll".
  *
- * One thread of its own, with its own HTTP client, inside the worker. It does
+ * One thread of its own, with its own HTTP client, inside the worker. It asks
  * nothing when no API key is configured. A run that is overdue and has no result
- * after a day of asking (or at once where the API does not know it: 404) is lost.
+ * a day after its deadline (or at once where the API does not know it: 404) is lost.
  */
 #ifndef CALLBACKD_RECONCILER_H
 #define CALLBACKD_RECONCILER_H
@@ -25,7 +25,7 @@ struct reconciler *reconciler_start(
     struct metrics *metrics, struct error *error);
 /* Look now instead of at the next tick (every second). Any thread. */
 void reconciler_wake(struct reconciler *reconciler);
-/* Ends the thread, waiting for a request under way (at most its timeout). NULL is allowed. */
+/* Ends the thread, waiting for a request under way (at most 20 s). NULL is allowed. */
 void reconciler_stop(struct reconciler *reconciler);
 
 #endif
