@@ -9,7 +9,12 @@
 
 #include "callbackd/text.h"
 
-enum { MESSAGE_MAX_BYTES = 128 * 1024, TEXT_SHOWN_BYTES = 400, VALIDATION_ERRORS_SHOWN = 8 };
+enum {
+    MESSAGE_MAX_BYTES = 128 * 1024,
+    TEXT_SHOWN_BYTES = 400,
+    VALIDATION_ERRORS_SHOWN = 8,
+    KEY_MIN_BYTES = 8
+};
 
 int promptlayer_exchange(
     struct http_client *client, const struct promptlayer_api *api, const char *url,
@@ -138,12 +143,13 @@ bool promptlayer_says_failure(struct bytes body)
            json_pointer_find(body, "/success", &token, &kind) && kind == JSON_FALSE;
 }
 
-/* An API that repeats the key it did not like must not put it into our log. */
+/* An API that repeats the key it did not like must not put it into our log. What is shorter than
+ * this is no key, and would garble the text. */
 static void append_without_key(struct bytes text, const char *api_key, struct buffer *out)
 {
     size_t key_length = strlen(api_key);
     const unsigned char *found = NULL;
-    while (key_length > 0 && text.length > 0 &&
+    while (key_length >= KEY_MIN_BYTES && text.length > 0 &&
            (found = memmem(text.data, text.length, api_key, key_length)) != NULL) {
         size_t before = (size_t)(found - text.data);
         buffer_append(out, text.data, before);
