@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the engine share. */
+#ifndef CALLBACKD_HOOKS_ENGINE_PRIVATE_H
+#define CALLBACKD_HOOKS_ENGINE_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "callbackd/hooks.h"
+#include "running.h"
+
+enum {
+    /* Ready descriptors do not say whether state.db changed too; so while they keep the engine
+     * busy it looks there for cancellations and new jobs this often. */
+    ENGINE_LOOK_MS = 50,
+    /* Adopted processes give no sign of their end; they are reaped this often. */
+    ENGINE_REAP_MS = 1000,
+    ENGINE_BACKOFF_FIRST_MS = 100, /* after a commit that failed; doubled each time */
+    ENGINE_BACKOFF_MAX_MS = 5000,
+};
+
+struct hook_slot {
+    const struct config_hook *hook; /* borrowed from the configuration */
+    struct hook_matcher *matcher;
+    int running;          /* attempts that are active */
+    int picked;           /* in the round at hand */
+    uint64_t last_served; /* the turn in which it last started a job: fairness among equals */
+};
+
+struct hook_engine {
+    const struct config *config; /* borrowed */
+    struct state *state;
+    struct result_log *log;
+    struct metrics *metrics;
+    char *runtime_directory; /* absolute */
+    int runtime_fd;
+    int epoll_fd;
+
+    struct hook_slot *slots; /* as in the configuration */
+    size_t slot_count;
+    uint64_t turn;
+
+    struct running *active; /* started, not ended */
+    int active_count;
+    struct running *ended; /* not recorded yet */
+    bool stopping;         /* nothing is started any more */
+
+    /* When to do what; monotonic unless it says otherwise. */
+    bool look_now;  /* jobs were queued */
+    bool look_owed; /* a look was put off until last_look_ms + ENGINE_LOOK_MS */
+    int64_t last_look_ms;
+    int64_t due_at_wall_ms;  /* the next job that there is a slot for; 0: none */
+    int64_t commit_after_ms; /* not before: a commit failed; 0: any time */
+    int64_t commit_backoff_ms;
+    int64_t last_reap_ms;
+};
+
+/* slots.c */
+int slots_make(const struct config *config, struct hook_slot **slots_out, struct error *error);
+void slots_free(struct hook_slot *slots, size_t count);
+struct hook_slot *slots_find(struct hook_slot *slots, size_t count, const char *hook);
+
+/* queue.c: the only transactions of a round. */
+
+/* A round of the queue. */
+struct queue_round {
+    struct hook_engine *engine;
+    bool look_for_cancels;
+    int64_t now_ms; /* wall */
+    /* Out. */
+    int64_t due_at_ms;       /* wall: the next job that there is a slot for; 0: none */
+    struct running *picked;  /* recorded as running, to be started */
+    struct running *dropped; /* jobs that died without being started */
+    int picked_count;
+    int dropped_count;
+};
+
+/* Looks for jobs that are due and for cancellations; changes nothing in the database. */
+int queue_look(struct queue_round *round, struct error *error);
+/* Records every end of engine->ended, looks for cancellations, and picks jobs for free slots:
+ * one transaction, one sync. After a failure nothing of it has happened. */
+int queue_commit(struct queue_round *round, struct error *error);
+
+/* starter.c */
+/* Starts a picked attempt: it becomes active, or ended when it cannot be started. */
+void starter_start(struct hook_engine *engine, struct running *running);
+
+/* report.c */
+/* Log and metrics for an attempt whose end is recorded, or a job that was dropped. */
+void report_end(struct hook_engine *engine, const struct running *running);
+
+/* recovery.c */
+/* Ends what an earlier engine left and queues its jobs again. */
+int recovery_run(struct hook_engine *engine, struct error *error);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "picker.h"
+
+#include <stdlib.h>
+
+#include "callbackd/os.h"
+#include "claim.h"
+
+enum {
+    /* A round drops no more than this, so that a long queue of expired jobs is no long
+     * transaction. */
+    DROPS_PER_ROUND = 500,
+};
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- room ---- */
+
+static int room_of_engine(const struct queue_round *round)
+{
+    const struct hook_engine *engine = round->engine;
+    if (engine->stopping || round->dropped_count >= DROPS_PER_ROUND)
+        return 0;
+    return larger(engine->config->hook_concurrency, 1) - engine->active_count - round->picked_count;
+}
+
+static int room_of_slot(const struct hook_slot *slot)
+{
+    return larger(slot->hook->concurrency, 1) - slot->running - slot->picked;
+}
+
+/* 1: it may start jobs, 0: it may not now, -1: error. */
+static int is_open(struct state_tx *tx, const struct hook_slot *slot, struct error *error)
+{
+    bool paused = false;
+    if (room_of_slot(slot) <= 0)
+        return 0;
+    if (state_hook_paused(tx, slot->hook->name, &paused, error) != 0)
+        return -1;
+    return paused ? 0 : 1;
+}
+
+int picker_next_due(struct state_tx *tx, struct queue_round *round, struct error *error)
+{
+    const struct hook_engine *engine = round->engine;
+    round->due_at_ms = 0;
+    bool full = room_of_engine(round) <= 0 && round->dropped_count < DROPS_PER_ROUND;
+    for (size_t i = 0; !full && !engine->stopping && i < engine->slot_count; i++) {
+        int open = is_open(tx, &engine->slots[i], error);
+        if (open < 0)
+            return -1;
+        int64_t next_at_ms = 0;
+        if (open && state_job_next_at(tx, engine->slots[i].hook->name, &next_at_ms, error) != 0)
+            return -1;
+        if (next_at_ms != 0 && (round->due_at_ms == 0 || next_at_ms < round->due_at_ms))
+            round->due_at_ms = next_at_ms;
+    }
+    return 0;
+}
+
+/* ---- order ---- */
+
+static int by_turn(const void *a, const void *b)
+{
+    const struct hook_slot *left = *(struct hook_slot *const *)a;
+    const struct hook_slot *right = *(struct hook_slot *const *)b;
+    if (left->hook->priority != right->hook->priority)
+        return left->hook->priority > right->hook->priority ? -1 : 1;
+    if (left->last_served != right->last_served)
+        return left->last_served < right->last_served ? -1 : 1;
+    return (left > right) - (left < right);
+}
+
+/* The open slots in the order in which they are served. */
+static int order_slots(
+    struct state_tx *tx, struct hook_engine *engine, struct hook_slot **order, size_t *count_out,
+    struct error *error)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < engine->slot_count; i++) {
+        int open = is_open(tx, &engine->slots[i], error);
+        if (open < 0)
+            return -1;
+        if (open)
+            order[count++] = &engine->slots[i];
+    }
+    if (count > 0)
+        qsort(order, count, sizeof(*order), by_turn);
+    *count_out = count;
+    return 0;
+}
+
+/* ---- picking ---- */
+
+/* Takes at most `limit` due jobs of a hook; *found_out says how many there were, dropped ones
+ * too. */
+static int pick_from(
+    struct state_tx *tx, struct queue_round *round, struct hook_slot *slot, int limit,
+    int *found_out, struct error *error)
+{
+    CLEANUP_FREE struct claim *claims = calloc((size_t)limit, sizeof(*claims));
+    struct claim_list list = {claims, 0, (size_t)limit};
+    if (!claims)
+        return error_set(error, ERROR_MEMORY, "no memory to pick jobs");
+    if (state_job_due(tx, slot->hook->name, round->now_ms, limit, claim_visit, &list, error) != 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        if (claim_take(tx, round, slot, &claims[i], error) != 0)
+            return -1;
+    }
+    if (list.count > 0)
+        slot->last_served = ++round->engine->turn;
+    *found_out = (int)list.count;
+    return 0;
+}
+
+/* Hooks of one priority, until the slots are full or nothing is due. */
+static int pick_from_equals(
+    struct state_tx *tx, struct queue_round *round, struct hook_slot **slots, size_t count,
+    struct error *error)
+{
+    for (bool progress = true; progress;) {
+        progress = false;
+        int share = larger(room_of_engine(round) / (int)count, 1);
+        for (size_t i = 0; i < count; i++) {
+            int limit = smaller(room_of_slot(slots[i]), smaller(share, room_of_engine(round)));
+            int found = 0;
+            if (limit > 0 && pick_from(tx, round, slots[i], limit, &found, error) != 0)
+                return -1;
+            progress = progress || found > 0;
+        }
+    }
+    return 0;
+}
+
+int picker_pick(struct state_tx *tx, struct queue_round *round, struct error *error)
+{
+    struct hook_engine *engine = round->engine;
+    if (room_of_engine(round) <= 0)
+        return 0;
+    size_t count = 0;
+    CLEANUP_FREE struct hook_slot **order =
+        calloc(engine->slot_count + 1, sizeof(struct hook_slot *));
+    if (!order)
+        return error_set(error, ERROR_MEMORY, "no memory to order hooks");
+    if (order_slots(tx, engine, order, &count, error) != 0)
+        return -1;
+    for (size_t i = 0; i < count && room_of_engine(round) > 0;) {
+        size_t end = i + 1;
+        while (end < count && order[end]->hook->priority == order[i]->hook->priority)
+            end++;
+        if (pick_from_equals(tx, round, order + i, end - i, error) != 0)
+            return -1;
+        i = end;
+    }
+    return 0;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "process_table.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "callbackd/os.h"
+#include "callbackd/text.h"
+
+enum {
+    STAT_BYTES_MAX = 4096,
+    /* The kernel's bound for arguments and environment is a fourth of the stack's. */
+    ENVIRONMENT_BYTES_MAX = 6 * 1024 * 1024,
+};
+
+static const char job_variable[] = "CALLBACK_JOB_ID=";
+
+/* ---- one process ---- */
+
+static int read_proc(pid_t pid, const char *name, struct buffer *out)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    return os_read_file(path, out, NULL);
+}
+
+/* The name of the program stands in brackets and may hold anything, brackets too: the fields
+ * are counted from the last one. */
+static bool parse_stat(const char *text, struct process_entry *entry)
+{
+    const char *after = strrchr(text, ')');
+    return after &&
+           sscanf(
+               after + 1,
+               " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &entry->state, &entry->parent, &entry->group, &entry->session, &entry->started) == 5;
+}
+
+static bool entry_read(pid_t pid, struct process_entry *entry)
+{
+    CLEANUP_BUFFER struct buffer text;
+    buffer_init(&text, STAT_BYTES_MAX);
+    *entry = (struct process_entry){.pid = pid};
+    return read_proc(pid, "stat", &text) == 0 && parse_stat(buffer_text(&text), entry);
+}
+
+bool process_entry_is_alive(const struct process_entry *entry)
+{
+    return entry->state != 'Z' && entry->state != 'X';
+}
+
+bool process_entry_signal(const struct process_entry *entry, int signal)
+{
+    CLEANUP_FD int pidfd = pidfd_open(entry->pid, 0);
+    struct process_entry now;
+    /* The descriptor first: if the number meant the same process after it was opened, then the
+     * descriptor does. */
+    return pidfd >= 0 && entry_read(entry->pid, &now) && now.started == entry->started &&
+           process_entry_is_alive(&now) && pidfd_send_signal(pidfd, signal, NULL, 0) == 0;
+}
+
+static bool read_job_id(pid_t pid, struct id *job_out)
+{
+    CLEANUP_BUFFER struct buffer environment;
+    buffer_init(&environment, ENVIRONMENT_BYTES_MAX);
+    if (read_proc(pid, "environ", &environment) != 0)
+        return false;
+    const char *text = buffer_text(&environment);
+    const char *end = text + environment.length;
+    while (text < end) {
+        size_t length = strnlen(text, (size_t)(end - text));
+        if (strncmp(text, job_variable, sizeof(job_variable) - 1) == 0)
+            return id_parse(bytes_of_text(text + sizeof(job_variable) - 1), job_out);
+        text += length + 1;
+    }
+    return false;
+}
+
+const struct id *process_entry_job(struct process_entry *entry)
+{
+    if (!entry->job_known) {
+        entry->has_job = read_job_id(entry->pid, &entry->job);
+        entry->job_known = true;
+    }
+    return entry->has_job ? &entry->job : NULL;
+}
+
+/* ---- all of them ---- */
+
+static int by_pid(const void *a, const void *b)
+{
+    const struct process_entry *left = a;
+    const struct process_entry *right = b;
+    return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+struct process_entry *process_table_find(const struct process_table *table, pid_t pid)
+{
+    struct process_entry wanted = {.pid = pid};
+    if (table->count == 0)
+        return NULL;
+    return bsearch(&wanted, table->entries, table->count, sizeof(wanted), by_pid);
+}
+
+static int add_entry(
+    struct process_table *table, const struct process_entry *entry, struct error *error)
+{
+    if (table->count == table->capacity) {
+        size_t capacity = table->capacity == 0 ? 256 : table->capacity * 2;
+        struct process_entry *entries = reallocarray(table->entries, capacity, sizeof(*entries));
+        if (!entries)
+            return error_set(error, ERROR_MEMORY, "no memory for the table of processes");
+        table->entries = entries;
+        table->capacity = capacity;
+    }
+    table->entries[table->count++] = *entry;
+    return 0;
+}
+
+static int read_entries(struct process_table *table, DIR *directory, struct error *error)
+{
+    const struct dirent *name;
+    while ((name = readdir(directory))) {
+        int64_t pid = 0;
+        struct process_entry entry;
+        if (!isdigit((unsigned char)name->d_name[0]) ||
+            !text_parse_int64(bytes_of_text(name->d_name), &pid))
+            continue;
+        /* One that is gone by now is no failure. */
+        if (entry_read((pid_t)pid, &entry) && add_entry(table, &entry, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool holds(const int *pids, pid_t pid)
+{
+    for (; pids && *pids != 0; pids++) {
+        if (*pids == pid)
+            return true;
+    }
+    return false;
+}
+
+void process_table_choose_below(struct process_table *table, const int *kept)
+{
+    /* Parents mostly have the lower number, so one pass and one that finds nothing do. */
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t i = 0; i < table->count; i++) {
+            struct process_entry *entry = &table->entries[i];
+            const struct process_entry *parent = process_table_find(table, entry->parent);
+            if (entry->chosen || !parent || !parent->chosen || holds(kept, entry->pid))
+                continue;
+            entry->chosen = true;
+            changed = true;
+        }
+    }
+}
+
+static void mark_descendants(struct process_table *table)
+{
+    struct process_entry *self = process_table_find(table, getpid());
+    if (!self)
+        return;
+    self->chosen = true;
+    process_table_choose_below(table, NULL);
+    for (size_t i = 0; i < table->count; i++) {
+        table->entries[i].descends = table->entries[i].chosen;
+        table->entries[i].chosen = false;
+    }
+    self->descends = false;
+}
+
+int process_table_read(struct process_table *table, struct error *error)
+{
+    *table = (struct process_table){0};
+    DIR *directory = opendir("/proc");
+    if (!directory)
+        return error_set_errno(error, ERROR_IO, errno, "cannot list the processes in /proc");
+    int result = read_entries(table, directory, error);
+    closedir(directory);
+    if (result != 0) {
+        process_table_fini(table);
+        return -1;
+    }
+    if (table->count > 0)
+        qsort(table->entries, table->count, sizeof(*table->entries), by_pid);
+    mark_descendants(table);
+    return 0;
+}
+
+void process_table_fini(struct process_table *table)
+{
+    free(table->entries);
+    *table = (struct process_table){0};
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue in state.db: what is due, and the one transaction of a round. Everything here that
+ * takes a state_tx runs inside of it, while the engine's thread waits; it may be undone as a
+ * whole, so it changes nothing of the engine but what a later round would find out again.
+ */
+#include <stdlib.h>
+
+#include "callbackd/clock.h"
+#include "callbackd/os.h"
+#include "engine_private.h"
+#include "picker.h"
+
+/* ---- ends ---- */
+
+static int update_attempt(struct state_tx *tx, struct running *running, struct error *error)
+{
+    struct attempt_record attempt = {
+        .number = running->number,
+        .started_at_ms = running->started_at_ms,
+        .ended_at_ms = running->ended_at_ms,
+        .outcome = running->outcome,
+        .exit_code = running->exit_code,
+        .signal = running->signal,
+        .standard_output = tail_content(&running->tails[0]),
+        .standard_error = tail_content(&running->tails[1]),
+        .output_truncated = running->tails[0].cut || running->tails[1].cut,
+        .message = running->message,
+    };
+    return state_attempt_update(tx, &running->job, &attempt, error);
+}
+
+static void decide(struct running *running, const struct job_record *job)
+{
+    bool well = running->outcome == ATTEMPT_EXIT && running->exit_code == 0;
+    const char *why = running->message ? running->message : "it can never be started";
+    struct retry_end end = {
+        .outcome = running->outcome,
+        .exit_code = running->exit_code,
+        .fatal = running->fatal ? why : NULL,
+        .cancelled = running->stop_reason == STOP_CANCEL || (job->cancel_requested && !well),
+        .attempts_made = job->attempts_made,
+        .created_at_ms = job->created_at_ms,
+        .now_ms = running->ended_at_ms,
+    };
+    os_random(&end.chance, sizeof(end.chance));
+    retry_decide(&running->policy, &end, &running->verdict);
+}
+
+static int update_job(
+    struct state_tx *tx, struct running *running, const struct job_record *job, struct error *error)
+{
+    struct retry_verdict *verdict = &running->verdict;
+    bool ended = verdict->state != JOB_WAITING && verdict->state != JOB_RETRYING;
+    struct job_record update = {
+        .id = running->job,
+        .state = verdict->state,
+        .attempts_made = job->attempts_made,
+        .next_at_ms = ended ? 0 : verdict->next_at_ms,
+        .ended_at_ms = ended ? running->ended_at_ms : 0,
+        .cancel_requested = job->cancel_requested && !ended,
+        .reason = verdict->reason[0] != '\0' ? verdict->reason : NULL,
+    };
+    return state_job_update(tx, &update, error);
+}
+
+static int record_end(struct state_tx *tx, struct running *running, struct error *error)
+{
+    struct job_record job = {0};
+    struct error reason;
+    running->recorded = false;
+    if (state_job_get(tx, &running->job, &job, &reason) != 0) {
+        if (reason.code == ERROR_NOT_FOUND)
+            return 0; /* somebody removed it from the file: nothing is left to record */
+        return error_set(error, reason.code, "%s", reason.message);
+    }
+    decide(running, &job);
+    int result = update_attempt(tx, running, error);
+    if (result == 0)
+        result = update_job(tx, running, &job, error);
+    job_record_fini(&job);
+    running->recorded = result == 0;
+    return result;
+}
+
+/* ---- cancellations ---- */
+
+static int look_for_cancels(struct state_tx *tx, struct hook_engine *engine, struct error *error)
+{
+    for (struct running *running = engine->active; running; running = running->next) {
+        struct job_record job = {0};
+        struct error reason;
+        if (running->cancel_requested)
+            continue;
+        if (state_job_get(tx, &running->job, &job, &reason) == 0) {
+            running->cancel_requested = job.cancel_requested;
+            job_record_fini(&job);
+        } else if (reason.code != ERROR_NOT_FOUND) {
+            return error_set(error, reason.code, "%s", reason.message);
+        }
+    }
+    return 0;
+}
+
+/* ---- rounds ---- */
+
+static void free_list(struct running **list)
+{
+    while (*list) {
+        struct running *next = (*list)->next;
+        running_free(*list);
+        *list = next;
+    }
+}
+
+static void reset(struct queue_round *round)
+{
+    free_list(&round->picked);
+    free_list(&round->dropped);
+    round->picked_count = 0;
+    round->dropped_count = 0;
+    round->due_at_ms = 0;
+    for (size_t i = 0; i < round->engine->slot_count; i++)
+        round->engine->slots[i].picked = 0;
+}
+
+static int look_work(struct state_tx *tx, void *context, struct error *error)
+{
+    struct queue_round *round = context;
+    if (round->look_for_cancels && look_for_cancels(tx, round->engine, error) != 0)
+        return -1;
+    return picker_next_due(tx, round, error);
+}
+
+static int commit_work(struct state_tx *tx, void *context, struct error *error)
+{
+    struct queue_round *round = context;
+    struct hook_engine *engine = round->engine;
+    reset(round);
+    for (struct running *running = engine->ended; running; running = running->next) {
+        if (record_end(tx, running, error) != 0)
+            return -1;
+    }
+    if (round->look_for_cancels && look_for_cancels(tx, engine, error) != 0)
+        return -1;
+    if (picker_pick(tx, round, error) != 0)
+        return -1;
+    return picker_next_due(tx, round, error);
+}
+
+int queue_look(struct queue_round *round, struct error *error)
+{
+    round->now_ms = clock_wall_ms();
+    reset(round);
+    return state_read(round->engine->state, look_work, round, error);
+}
+
+int queue_commit(struct queue_round *round, struct error *error)
+{
+    round->now_ms = clock_wall_ms();
+    if (state_write(round->engine->state, commit_work, round, error) == 0)
+        return 0;
+    reset(round);
+    return -1;
+}

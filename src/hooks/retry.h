@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of a job after an attempt: a pure function of the hook's policy, how the
+ * attempt ended, and chance.
+ */
+#ifndef CALLBACKD_HOOKS_RETRY_H
+#define CALLBACKD_HOOKS_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callbackd/config.h"
+#include "callbackd/state.h"
+
+enum { RETRY_REASON_BYTES = 256 };
+
+/* A copy of what the hook says, so that a running job outlives its configuration. */
+struct retry_policy {
+    struct config_retry retry;
+    int64_t give_up_after_ms; /* 0: never */
+};
+
+struct retry_end {
+    enum attempt_outcome outcome;
+    int exit_code;
+    const char *fatal; /* why no retry can help; NULL: one may */
+    bool cancelled;    /* stopped, or to be stopped, because somebody cancelled the job */
+    int attempts_made; /* this one included */
+    int64_t created_at_ms;
+    int64_t now_ms;
+    uint64_t chance; /* random bits */
+};
+
+struct retry_verdict {
+    enum job_state state;
+    int64_t next_at_ms;              /* 0 when the job ended */
+    char reason[RETRY_REASON_BYTES]; /* why dead, where the attempt does not say; "" */
+};
+
+void retry_decide(
+    const struct retry_policy *policy, const struct retry_end *end, struct retry_verdict *out);
+
+/* The pause after the n-th attempt (1..): first_delay * 2^(n-1), at most max_delay; of that a
+ * random part between half and all, so that jobs which failed together do not come together. */
+int64_t retry_delay_ms(const struct config_retry *retry, int attempts_made, uint64_t chance);
+
+/* Has a queued job waited too long to be started at all? A job that failed counts from its
+ * creation; one that never ran, was put back by hand or was interrupted counts from when it
+ * became due, so that putting back an old job has an effect. */
+bool retry_expired(const struct retry_policy *policy, const struct job_record *job, int64_t now_ms);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One attempt of a job, from the moment it is picked until its end is recorded. It owns the
+ * process, its pipes, and the kept output; it knows nothing of the database.
+ *
+ *   picked ──commit──▶ active ──ended──▶ ended ──commit──▶ freed
+ *
+ * An attempt that was asked to end goes through two phases: its processes get SIGTERM, and
+ * after RUNNING_TERM_MS SIGKILL, again and again until none is left. It has ended when its main
+ * process has and, if it was asked to end, when nothing of it is alive.
+ */
+#ifndef CALLBACKD_HOOKS_RUNNING_H
+#define CALLBACKD_HOOKS_RUNNING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "callbackd/hooks.h"
+#include "process.h"
+#include "process_table.h"
+#include "retry.h"
+#include "tail.h"
+
+enum {
+    RUNNING_TERM_MS = 2000,      /* from SIGTERM to SIGKILL: documented */
+    RUNNING_LOOK_MS = 25,        /* between two looks at whether all of it is gone */
+    RUNNING_KILL_WAIT_MS = 5000, /* after that, what SIGKILL did not end is stuck in the kernel */
+};
+
+enum running_phase { RUNNING_NORMAL, RUNNING_TERMINATING, RUNNING_KILLING };
+enum stop_reason { STOP_NONE, STOP_TIMEOUT, STOP_CANCEL, STOP_SHUTDOWN };
+
+enum running_source_kind { SOURCE_OUTPUT = 0, SOURCE_ERROR = 1, SOURCE_PROCESS = 2, SOURCES };
+struct running;
+struct running_source { /* what an epoll event points to */
+    struct running *owner;
+    enum running_source_kind kind;
+    int fd; /* borrowed from `process`; -1: not watched (any more) */
+};
+
+struct hook_slot;
+
+struct running {
+    struct running *next;   /* in one list at a time */
+    struct hook_slot *slot; /* NULL: its hook is gone from the configuration */
+    char *hook;             /* its name */
+    struct retry_policy policy;
+    struct id job;
+    char job_text[ID_TEXT_BYTES];
+    int number;        /* of the attempt */
+    int attempts_made; /* this one included */
+    bool replay;
+    bool has_result; /* `result` is filled */
+    struct result_record result;
+    int64_t created_at_ms; /* wall, of the job */
+    int64_t started_at_ms; /* wall */
+
+    struct process process;
+    struct running_source sources[SOURCES];
+    struct tail tails[2];
+    int64_t started_ms;  /* monotonic, as all below */
+    int64_t deadline_ms; /* of the hook's timeout */
+    enum running_phase phase;
+    enum stop_reason stop_reason;
+    int64_t phase_end_ms; /* TERMINATING: then SIGKILL; KILLING: then what is left is given up */
+    int64_t look_ms;      /* next look at what is alive, in these phases */
+    bool leader_ended;
+    bool cancel_requested; /* seen in the database */
+
+    /* Once it ended. */
+    enum attempt_outcome outcome;
+    int exit_code;
+    int signal;
+    char *message;       /* why it could not be started; NULL */
+    bool fatal;          /* `message` says why it never can be */
+    int64_t ended_at_ms; /* wall */
+    int64_t duration_ms;
+    struct retry_verdict verdict; /* what was recorded */
+    bool recorded;                /* false: the job is gone from the database */
+};
+
+struct running *running_new(const char *hook);
+void running_free(struct running *running); /* NULL is allowed */
+
+/* Starts to watch a process that was spawned. */
+int running_watch(struct running *running, int epoll_fd, int64_t timeout_ms, struct error *error);
+/* Could not be started. */
+void running_fail(struct running *running, const char *message, bool fatal);
+
+/* Takes in what an event says. true: the attempt ended. */
+bool running_event(struct running *running, int epoll_fd, const struct running_source *source);
+/* Asks it to end: SIGTERM to all of it. */
+void running_stop(struct running *running, struct process_table *table, enum stop_reason reason);
+/* In the phases of ending: looks, kills. true: the attempt ended. */
+bool running_look(struct running *running, int epoll_fd, struct process_table *table);
+/* When it wants running_stop (deadline) or running_look, monotonic. */
+int64_t running_due_ms(const struct running *running);
+
+#endif
