@@ -11,7 +11,15 @@
  *
  * Threads: one thread owns the engine and calls everything but hook_engine_queue,
  * which runs inside a state transaction of that same thread's making. Other
- * threads act by changing state.db and waking the owner.
+ * threads act by changing state.db and waking the owner:
+ *   to cancel a waiting or retrying job: JOB_CANCELLED, ended_at now, next_at 0;
+ *   to cancel a running one: cancel_requested;
+ *   to run an ended one again: JOB_WAITING, next_at now, ended_at 0, no reason,
+ *   attempts_made as it is (then it gets one more attempt) or 0 (then all of them;
+ *   the numbers of its attempts go on either way).
+ *
+ * The process: it becomes a subreaper, and the engine reaps every child that ends,
+ * so nothing else of the process may have children of its own to wait for.
  */
 #ifndef CALLBACKD_HOOKS_H
 #define CALLBACKD_HOOKS_H
@@ -33,11 +41,13 @@ struct hook_subject {
     struct bytes headers_json; /* an array of [name, value] */
     struct bytes body;
 };
-struct hook_matcher; /* a hook's `when`, compiled */
+struct hook_matcher; /* a hook's `when`, compiled; borrows the hook until it is freed */
 struct hook_matcher *hook_matcher_new(const struct config_hook *hook, struct error *error);
 void hook_matcher_free(struct hook_matcher *matcher); /* NULL is allowed */
 /* Does it look at body or headers? If not, those may be empty. */
 bool hook_matcher_needs_content(const struct hook_matcher *matcher);
+/* False for a result of another endpoint than the hook's, for one that is not final when the hook
+ * names no status, and for every mismatch. Of a form's body, "/name" is a field. */
 bool hook_matcher_matches(const struct hook_matcher *matcher, const struct hook_subject *subject);
 
 /* ---- templates and environment ---- */
@@ -55,7 +65,9 @@ struct hook_values {
 /* The argument vector: NULL-terminated, one allocation per argument and one for the array; the
  * caller frees with hook_strings_free. ERROR_INVALID: a value cannot be an argument. */
 int hook_arguments(const struct hook_values *values, char ***arguments_out, struct error *error);
-/* The environment, exactly as documented. */
+/* The environment, exactly as documented: PATH, HOME and LANG (ours, or defaults) unless the hook's
+ * env sets them, the hook's env, and the twelve CALLBACK_ variables, always all of them: what is
+ * absent is an empty string, CALLBACK_REPLAY too unless it is a replay ("1"). */
 int hook_environment(
     const struct hook_values *values, char ***environment_out, struct error *error);
 void hook_strings_free(char **strings); /* NULL is allowed */
@@ -78,7 +90,8 @@ struct hook_engine *hook_engine_start(
     const struct hook_engine_options *options, struct error *error);
 
 /* Creates a job for each hook that this result triggers; `only_hook` (NULL: all) and `replay`
- * as for a replay, which looks at conditions only when no hook is named. *jobs_out counts. */
+ * as for a replay, which looks at conditions only when no hook is named, and is not delayed.
+ * *jobs_out counts. ERROR_NOT_FOUND: no hook of that name. */
 int hook_engine_queue(
     struct hook_engine *engine, struct state_tx *tx, const struct result_record *result,
     const char *only_hook, bool replay, int64_t now_ms, int *jobs_out, struct error *error);
@@ -88,12 +101,16 @@ int hook_engine_fd(const struct hook_engine *engine);
 /* Milliseconds until a timer of the engine is due: 0 now, -1 none. */
 int64_t hook_engine_next_ms(const struct hook_engine *engine);
 /* Takes in what happened (output, ends, timeouts, cancellations), starts what may start. Call it
- * when the descriptor is readable, a timer is due, or jobs may have changed in state.db. */
+ * when the descriptor is readable, a timer is due, or jobs may have changed in state.db.
+ * -1: the store did not take it. Nothing is lost and nothing was started: the ends stay in memory
+ * and the engine tries again by itself (hook_engine_next_ms), at first after 100 ms, at last
+ * every 5 s. */
 int hook_engine_run(struct hook_engine *engine, struct error *error);
 int hook_engine_running(const struct hook_engine *engine);
 
 /* Takes over changed hooks: running jobs go on with the old ones, queued jobs get the new ones.
- * A queued job whose hook is gone waits until there is one of that name again. */
+ * A queued job whose hook is gone waits until there is one of that name again. On failure
+ * (ERROR_CONFIG) all stays as it was; on success the old configuration is not used any more. */
 int hook_engine_reload(
     struct hook_engine *engine, const struct config *config, struct error *error);
 
@@ -104,7 +121,8 @@ void hook_engine_stop(struct hook_engine *engine, int64_t grace_ms);
 /* ---- processes (used by the engine; the only place that spawns) ---- */
 
 /* Kills every descendant of the calling process that is not in `keep` (pids, 0-terminated; may
- * be NULL) and reaps them, until none is left; the caller must be a child subreaper. */
+ * be NULL) nor descends from one of those, and reaps them, until none is left or for 5 s (what
+ * SIGKILL does not end by then is stuck in the kernel); the caller must be a child subreaper. */
 void process_kill_descendants(const int *keep);
 
 #endif
