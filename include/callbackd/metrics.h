@@ -30,6 +30,8 @@
     M(UNAVAILABLE, "unavailable", COUNTER, "Posts answered 503")                                   \
     M(STORE_BATCHES, "store_batches", COUNTER, "Transactions synced to the log")                   \
     M(STORE_ERRORS, "store_errors", COUNTER, "Transactions that the log could not commit")         \
+    M(REJECTED_DROPPED, "rejected_dropped", COUNTER,                                               \
+      "Refused posts that could not be kept among the rejected")                                   \
     M(LOG_SEQ, "log_seq", GAUGE, "Sequence number of the newest entry of the log")                 \
     M(LOG_CURSOR, "log_cursor", GAUGE, "Sequence number that the worker has read up to")           \
     M(WAL_BYTES, "wal_bytes", GAUGE, "Size of the log's write-ahead file")                         \
