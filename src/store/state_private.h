@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the state share. */
+#ifndef CALLBACKD_STORE_STATE_PRIVATE_H
+#define CALLBACKD_STORE_STATE_PRIVATE_H
+
+#include "callbackd/state.h"
+#include "group_commit.h"
+#include "reader_pool.h"
+#include "statement.h"
+#include "writer.h"
+
+/* Where a walk through a list stands: rows before this one come next. */
+struct position {
+    int64_t at_ms;
+    int64_t seq;
+};
+
+struct state {
+    char *path;
+    struct writer writer;
+    struct group_commit *group;
+    struct reader_pool readers;
+    /* Committer only: where the last slice of retention stopped. */
+    struct position result_retention;
+    struct position run_retention;
+};
+
+/* A transaction: the connection that is in it. */
+struct state_tx {
+    struct state *state;
+    struct db *db;
+};
+
+enum { LIST_SQL_BYTES = 1024, LIST_PARAMETERS = 12 };
+
+/* A query for a list, built from those conditions that its filter has. */
+struct list_query {
+    char sql[LIST_SQL_BYTES];
+    size_t length;
+    bool has_condition;
+    struct list_parameter {
+        enum { LIST_INT64, LIST_TEXT, LIST_ID } type;
+        int64_t number;
+        const char *text; /* borrowed, as is the id */
+        const struct id *id;
+    } parameters[LIST_PARAMETERS];
+    int parameter_count;
+};
+
+/* `start` is everything up to WHERE, without it. */
+void list_query_init(struct list_query *query, const char *start);
+/* A condition with one question mark. */
+void list_query_int64(struct list_query *query, const char *condition, int64_t number);
+void list_query_text(struct list_query *query, const char *condition, const char *text);
+void list_query_id(struct list_query *query, const char *condition, const struct id *id);
+/* A condition without, or any other text. */
+void list_query_append(struct list_query *query, const char *text);
+/* One more parameter for a condition or text that was appended. */
+void list_query_parameter(struct list_query *query, int64_t number);
+int list_query_open(
+    const struct list_query *query, struct statement *statement, struct db *db,
+    struct error *error);
+
+/* The queries as lists use them; the test of the query plans reads them too. */
+void run_list_query(const struct run_filter *filter, int64_t before_seq, struct list_query *query);
+void result_list_query(
+    const struct result_filter *filter, const struct position *before, struct list_query *query);
+void job_list_query(const struct job_filter *filter, int64_t before_seq, struct list_query *query);
+
+/* The seq before which a list goes on after the row `before` (NULL: from the newest). `exact` and
+ * `nearest` are queries by id giving seq: of that row, or if it is gone of the next older one. */
+int list_before_seq(
+    struct db *db, const struct id *before, const char *exact, const char *nearest,
+    int64_t *seq_out, struct error *error);
+
+/* Runs a statement that changes one row. ERROR_NOT_FOUND when it changed none. */
+int run_on_one(struct statement *statement, const char *what, struct error *error);
+
+/* Texts of records that are filled for a caller: a copy, or NULL and *failed set. */
+char *record_text(const char *text, bool *failed);
+/* ERROR_MEMORY. */
+int record_failed(struct error *error);
+
+bool attempt_outcome_parse(const char *name, enum attempt_outcome *outcome_out);
+/* ERROR_CORRUPT: a column holds a name that is none. */
+int bad_name(const struct statement *row, int column, const char *what, struct error *error);
+
+#endif
