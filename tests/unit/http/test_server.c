@@ -3,6 +3,8 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <time.h>
 
 static int set_up(void **state)
 {
@@ -52,6 +54,41 @@ static void names_the_peer_of_a_unix_socket(void **state)
     client_send(&c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     expect_answer(&c, 200, "GET / [] unix plain ");
     client_close(&c);
+}
+
+/* A listener on [::] takes IPv4 clients, too, and they are known by their IPv4 address. */
+static void names_peers_of_a_dual_stack_socket(void **state)
+{
+    (void)state;
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+    socklen_t length = sizeof(any);
+    int off = 0;
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        skip();
+    struct fixture *f = fixture_new();
+    struct error error;
+    assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&any, &length), 0);
+    struct http_socket socket_6 = {fd, false};
+    struct http_server_options options = fixture_options(f, &socket_6, 1);
+    f->server = http_server_start(&options, &error);
+    assert_non_null(f->server);
+    struct client c = connect_tcp(ntohs(any.sin6_port));
+    client_send(&c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(&c, 200, "GET / [] 127.0.0.1 plain ");
+    client_close(&c);
+    any.sin6_addr = in6addr_loopback;
+    c = client_of(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (connect(c.fd, (struct sockaddr *)&any, sizeof(any)) == 0) {
+        client_send(&c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect_answer(&c, 200, "GET / [] ::1 plain ");
+    }
+    client_close(&c);
+    fixture_free(f);
+    os_close(fd);
 }
 
 static void answers_pipelined_requests_in_order(void **state)
@@ -500,6 +537,47 @@ static void counts_connections(void **state)
     assert_int_equal(atomic_load(&f->open_most), 3);
 }
 
+static int64_t cpu_ms(void)
+{
+    struct timespec used;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* From now on no descriptor is to be had. */
+static struct rlimit use_up_descriptors(void)
+{
+    struct rlimit before;
+    int lowest_free = dup(0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {.rlim_cur = (rlim_t)lowest_free, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    os_close(lowest_free);
+    return before;
+}
+
+static void waits_for_descriptors_without_spinning(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(f->port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct client c = client_of(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    struct rlimit before = use_up_descriptors();
+    int64_t used_ms = cpu_ms();
+    assert_int_equal(connect(c.fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    client_send(&c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct pollfd ready = {.fd = c.fd, .events = POLLIN};
+    int answered = poll(&ready, 1, 300);
+    used_ms = cpu_ms() - used_ms;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(answered, 0);
+    assert_in_range(used_ms, 0, 100);
+    expect_answer(&c, 200, NULL);
+    client_close(&c);
+}
+
 static void *stop_server(void *context)
 {
     struct fixture *f = context;
@@ -604,6 +682,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVED(keeps_a_connection_for_the_next_request),
         SERVED(names_the_peer_of_a_unix_socket),
+        cmocka_unit_test(names_peers_of_a_dual_stack_socket),
         SERVED(answers_pipelined_requests_in_order),
         SERVED(joins_chunks),
         SERVED(refuses_bad_chunks),
@@ -630,6 +709,7 @@ int main(void)
         SERVED(stop_does_not_wait_for_a_reader_that_stalls),
         SERVED(sends_a_large_answer),
         SERVED(counts_connections),
+        SERVED(waits_for_descriptors_without_spinning),
         SERVED(stop_lets_a_handler_answer),
         cmocka_unit_test(stop_closes_connections_that_nobody_served),
         SERVED(stop_is_quick_with_idle_connections),
