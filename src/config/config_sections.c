@@ -99,7 +99,8 @@ void config_finish_retry(
     struct config_reader *reader, const struct config_place *place, void *target)
 {
     const struct config_retry *retry = target;
-    if (retry->first_delay_ms <= retry->max_delay_ms)
+    /* 0 is no max_delay that can be written: it was refused already. */
+    if (retry->max_delay_ms == 0 || retry->first_delay_ms <= retry->max_delay_ms)
         return;
     bool given = is_given(place, "max_delay");
     const struct config_place member = config_member(place, given ? "max_delay" : "first_delay");

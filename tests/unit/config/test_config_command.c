@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "config_fixture.h"
+
+/* Loads with one hook that has these members beside its name. */
+static bool load_hook(struct fixture *f, const char *members)
+{
+    char extra[2048];
+    snprintf(extra, sizeof extra, ", \"hooks\": [ { \"name\": \"h\", %s } ]", members);
+    return fixture_load(f, (struct parts){.extra = extra});
+}
+
+static void a_program_with_a_slash_is_relative_to_the_file(void **state)
+{
+    struct fixture *f = *state;
+    char path[FIXTURE_PATH_MAX];
+    assert_int_equal(mkdir(fixture_file(f, "hooks", path), 0700), 0);
+    fixture_text(f, "hooks/notify.sh", "#!/bin/sh\n", 0755);
+    assert_true(load_hook(f, "\"command\": [\"hooks/notify.sh\"]"));
+    assert_string_equal(f->config->hooks[0].command[0], fixture_file(f, "hooks/notify.sh", path));
+    assert_null(f->config->hooks[0].command[1]);
+    assert_true(load_hook(f, "\"command\": [\"/bin/sh\", \"-c\", \"exit 0\"]"));
+    assert_string_equal(f->config->hooks[0].command[0], "/bin/sh");
+}
+
+static void a_program_without_a_slash_is_found_in_path(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(load_hook(f, "\"command\": [\"sh\"]"));
+    assert_string_equal(f->config->hooks[0].command[0], "sh");
+    /* The file lies beside the configuration, but that is not in PATH. */
+    assert_false(load_hook(f, "\"command\": [\"hook.sh\"]"));
+    expect_only_problem(f, 7, "hooks[0].command[0]", "or write its path, as ./hook.sh");
+}
+
+static void an_unset_path_is_the_usual_one(void **state)
+{
+    struct fixture *f = *state;
+    char *before = strdup(getenv("PATH"));
+    unsetenv("PATH");
+    assert_true(load_hook(f, "\"command\": [\"sh\"]"));
+    setenv("PATH", "::/nowhere:", 1);
+    assert_false(load_hook(f, "\"command\": [\"sh\"]"));
+    setenv("PATH", f->directory, 1);
+    assert_true(load_hook(f, "\"command\": [\"hook.sh\"]"));
+    setenv("PATH", before, 1);
+    free(before);
+}
+
+static void what_cannot_be_executed_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char path[FIXTURE_PATH_MAX];
+    fixture_text(f, "plain", "x", 0644);
+    assert_int_equal(mkdir(fixture_file(f, "folder", path), 0755), 0);
+    assert_false(load_hook(f, "\"command\": [\"./plain\"]"));
+    expect_only_problem(f, 7, "hooks[0].command[0]", "cannot be executed (chmod +x)");
+    assert_false(load_hook(f, "\"command\": [\"./folder\"]"));
+    expect_only_problem(f, 7, "hooks[0].command[0]", "cannot be executed");
+    assert_false(load_hook(f, "\"command\": [\"./gone\"]"));
+    expect_only_problem(f, 7, "hooks[0].command[0]", "there is no file");
+}
+
+static void the_sender_cannot_choose_the_program(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(load_hook(f, "\"command\": [\"{workflow}\"]"));
+    expect_only_problem(f, 7, "hooks[0].command[0]", "a program is fixed");
+    assert_false(load_hook(f, "\"command\": [\"./{{x}}\"]"));
+    expect_only_problem(f, 7, "hooks[0].command[0]", "a program is fixed");
+    assert_false(load_hook(f, "\"command\": [\"\"]"));
+    expect_only_problem(f, 7, "hooks[0].command[0]", "is empty");
+}
+
+static void braces_of_the_folder_are_no_field(void **state)
+{
+    struct fixture *f = *state;
+    char path[FIXTURE_PATH_MAX];
+    assert_int_equal(mkdir(fixture_file(f, "{hook}", path), 0755), 0);
+    fixture_text(f, "{hook}/run.sh", "#!/bin/sh\n", 0755);
+    char *text = fixture_parts_text((struct parts){
+        .admin = "\"admin\": { \"unix\": \"a\", \"token_file\": \"../admin.token\" },",
+        .run_token = "\"run_token\": { \"key_file\": \"../run.key\" },",
+        .extra = ", \"hooks\": [ { \"name\": \"h\", \"command\": [\"./run.sh\"] } ]"});
+    fixture_text(f, "{hook}/callbackd.json", text, 0644);
+    free(text);
+    f->config = config_load(fixture_file(f, "{hook}/callbackd.json", path), &f->problems);
+    fixture_print_problems(f);
+    assert_non_null(f->config);
+    snprintf(path, sizeof path, "%s/{{hook}}/./run.sh", f->directory);
+    assert_string_equal(f->config->hooks[0].command[0], path);
+}
+
+static void every_argument_is_checked(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(load_hook(
+        f, "\"command\": [\"true\", \"{colour}\", \"{hook\", 3, \"}\", \"{status}\", \"\"]"));
+    expect_problem(f, 7, "hooks[0].command[1]", "{colour} is not a field");
+    expect_problem(f, 7, "hooks[0].command[2]", "not closed");
+    expect_problem(f, 7, "hooks[0].command[3]", "must be a string");
+    expect_problem(f, 7, "hooks[0].command[4]", "single }");
+    assert_int_equal(f->problems.count, 4);
+}
+
+static void a_hook_has_either_a_command_or_a_shell(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(load_hook(f, "\"command\": [\"true\"], \"shell\": \"true\""));
+    expect_only_problem(f, 7, "hooks[0]", "has both");
+    assert_false(load_hook(f, "\"timeout\": \"1s\""));
+    expect_only_problem(f, 7, "hooks[0]", "does nothing");
+    assert_false(load_hook(f, "\"shell\": \"\""));
+    expect_only_problem(f, 7, "hooks[0]", "does nothing");
+    assert_false(load_hook(f, "\"command\": []"));
+    expect_only_problem(f, 7, "hooks[0].command", "is empty");
+    assert_false(load_hook(f, "\"command\": \"true\""));
+    expect_only_problem(f, 7, "hooks[0].command", "must be an array");
+    assert_true(load_hook(f, "\"shell\": \"echo {not a field\""));
+}
+
+static void variables_are_names_and_texts(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(
+        load_hook(f, "\"shell\": \"x\", \"env\": { \"_A9\": \"v=1\", \"PATH\": \"/bin\" }"));
+    assert_int_equal(f->config->hooks[0].env_count, 2);
+    assert_string_equal(f->config->hooks[0].env[0].value, "v=1");
+    assert_true(load_hook(f, "\"shell\": \"x\", \"env\": {}"));
+    assert_int_equal(f->config->hooks[0].env_count, 0);
+    assert_false(load_hook(
+        f, "\"shell\": \"x\", \"env\": { \"9A\": \"\", \"A-B\": \"\", \"\": \"\", \"A=B\": \"\", "
+           "\"CALLBACK_STATUS\": \"\", \"N\": 3 }"));
+    expect_problem(f, 7, "hooks[0].env.9A", "is not a variable's name");
+    expect_problem(f, 7, "hooks[0].env.A-B", "is not a variable's name");
+    expect_problem(f, 7, "hooks[0].env.A=B", "is not a variable's name");
+    expect_problem(f, 7, "hooks[0].env.CALLBACK_STATUS", "is one of ours");
+    expect_problem(f, 7, "hooks[0].env.N", "must be a string");
+    assert_int_equal(f->problems.count, 6);
+    assert_false(load_hook(f, "\"shell\": \"x\", \"env\": [\"A=B\"]"));
+    expect_only_problem(f, 7, "hooks[0].env", "must be an object");
+}
+
+static void the_working_directory_must_be_there(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(load_hook(f, "\"shell\": \"x\", \"directory\": \"gone\""));
+    expect_only_problem(f, 7, "hooks[0].directory", "there is no folder");
+    assert_false(load_hook(f, "\"shell\": \"x\", \"directory\": \"hook.sh\""));
+    expect_only_problem(f, 7, "hooks[0].directory", "there is no folder");
+}
+
+static void a_hook_names_an_endpoint_that_exists(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(load_hook(f, "\"shell\": \"x\", \"endpoint\": \"results\""));
+    assert_false(load_hook(f, "\"shell\": \"x\", \"endpoint\": \"result\""));
+    expect_only_problem(
+        f, 7, "hooks[0].endpoint", "there is no endpoint \"result\" (did you mean \"results\"?)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_FIXTURE(a_program_with_a_slash_is_relative_to_the_file),
+        WITH_FIXTURE(a_program_without_a_slash_is_found_in_path),
+        WITH_FIXTURE(an_unset_path_is_the_usual_one),
+        WITH_FIXTURE(what_cannot_be_executed_is_refused),
+        WITH_FIXTURE(the_sender_cannot_choose_the_program),
+        WITH_FIXTURE(braces_of_the_folder_are_no_field),
+        WITH_FIXTURE(every_argument_is_checked),
+        WITH_FIXTURE(a_hook_has_either_a_command_or_a_shell),
+        WITH_FIXTURE(variables_are_names_and_texts),
+        WITH_FIXTURE(the_working_directory_must_be_there),
+        WITH_FIXTURE(a_hook_names_an_endpoint_that_exists),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
