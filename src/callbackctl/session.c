@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include <unistd.h>
+
+#include "callbackd/id.h"
+#include "callbackd/os.h"
+#include "locate.h"
+#include "verbs.h"
+
+void session_fini(struct session *session)
+{
+    admin_client_free(session->admin);
+    if (session->http) {
+        http_client_free(session->http);
+        http_client_cleanup();
+    }
+    config_free(session->config);
+    arguments_fini(&session->arguments);
+}
+
+static void print_problems(const char *path, const struct config_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct config_problem *problem = &problems->items[i];
+        display_note("%s:%d: %s: %s", path, problem->line, problem->key, problem->text);
+    }
+}
+
+bool session_has_config(const struct session *session)
+{
+    return session->config || access(locate_config_path(&session->arguments), R_OK) == 0;
+}
+
+const struct config *session_config(struct session *session, struct error *error)
+{
+    if (session->config)
+        return session->config;
+    const char *path = locate_config_path(&session->arguments);
+    struct config_problems problems = {0};
+    session->config = config_load(path, &problems);
+    if (!session->config) {
+        print_problems(path, &problems);
+        error_set(
+            error, ERROR_CONFIG, "the configuration %s cannot be used (%zu problem%s)", path,
+            problems.count, problems.count == 1 ? "" : "s");
+        config_problems_free(&problems);
+    }
+    return session->config;
+}
+
+struct http_client *session_http(struct session *session, struct error *error)
+{
+    if (session->http)
+        return session->http;
+    if (http_client_init(error) != 0)
+        return NULL;
+    session->http = http_client_new(error);
+    if (!session->http)
+        http_client_cleanup();
+    return session->http;
+}
+
+/* With a URL, the configuration is only a place where the token may be. */
+static int locate(struct session *session, struct admin_target *target_out, struct error *error)
+{
+    const struct arguments *arguments = &session->arguments;
+    const struct config *config = NULL;
+    if (!locate_url(arguments)) {
+        config = session_config(session, error);
+        return config ? locate_by_config(arguments, config, target_out, error) : -1;
+    }
+    if (arguments_have(arguments, OPTION_CONFIG)) {
+        config = session_config(session, error);
+        if (!config)
+            return -1;
+    }
+    return locate_by_url(arguments, config, target_out, error);
+}
+
+struct admin_client *session_admin(struct session *session, struct error *error)
+{
+    if (session->admin)
+        return session->admin;
+    struct http_client *http = session_http(session, error);
+    struct admin_target target;
+    if (!http || locate(session, &target, error) != 0)
+        return NULL;
+    session->admin = admin_client_new(http, &target, error);
+    return session->admin;
+}
+
+const char *session_operand(const struct session *session, size_t index)
+{
+    const struct arguments *arguments = &session->arguments;
+    return index < arguments->operand_count ? arguments->operands[index] : NULL;
+}
+
+const char *session_operand_id(const struct session *session, size_t index, struct error *error)
+{
+    const char *text = session_operand(session, index);
+    struct id id;
+    if (text && id_parse(bytes_of_text(text), &id))
+        return text;
+    error_set(
+        error, ERROR_USAGE,
+        "\"%s\" is not an id; ids look like 0192f0c1-2a3b-7c4d-8e5f-0123456789ab",
+        text ? text : "");
+    return NULL;
+}
