@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "admin_private.h"
 #include "callbackd/clock.h"
 
@@ -197,10 +199,13 @@ static int retry_job(struct state_tx *tx, void *context, struct error *error)
             job.state == JOB_RUNNING ? "The job is running."
                                      : "The job has succeeded; replay its result to run it again.");
     } else {
-        job.state = job.attempts_made > 0 ? JOB_RETRYING : JOB_WAITING;
+        job.state = JOB_WAITING;
+        job.attempts_made = 0; /* all of its attempts again */
         job.next_at_ms = clock_wall_ms();
         job.ended_at_ms = 0;
         job.cancel_requested = false;
+        free(job.reason);
+        job.reason = NULL;
         outcome = state_job_update(tx, &job, error);
     }
     job_record_fini(&job);
