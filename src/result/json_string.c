@@ -103,8 +103,7 @@ bool json_string_equals(struct bytes token, struct bytes text)
     if (token.length < text.length + 2)
         return false;
     if (!memchr(token.data, '\\', token.length))
-        return token.length == text.length + 2 &&
-               memcmp(token.data + 1, text.data, text.length) == 0;
+        return bytes_equal(bytes_of(token.data + 1, token.length - 2), text);
     struct json_string string;
     json_string_open(&string, token);
     for (;;) {

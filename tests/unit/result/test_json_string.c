@@ -82,6 +82,7 @@ static void comparing_decodes_first(void **state)
     assert_true(json_string_equals(TEXT("\"st\\u0061tus\""), TEXT("status")));
     assert_true(json_string_equals(TEXT("\"\\u0073\\u0074\""), TEXT("st")));
     assert_true(json_string_equals(TEXT("\"\""), TEXT("")));
+    assert_true(json_string_equals(TEXT("\"\""), bytes_of(NULL, 0)));
     assert_false(json_string_equals(TEXT("\"status\""), TEXT("statu")));
     assert_false(json_string_equals(TEXT("\"status\""), TEXT("statuss")));
     assert_false(json_string_equals(TEXT("\"status\""), TEXT("Status")));
