@@ -9,6 +9,7 @@
 
 #include "callbackd/admin.h"
 #include "callbackd/clock.h"
+#include "callbackd/hooks.h"
 #include "callbackd/http_client.h"
 #include "callbackd/log.h"
 #include "callbackd/os.h"
@@ -230,7 +231,15 @@ static void drain_eventfd(int fd)
     (void)!read(fd, &count, sizeof(count));
 }
 
-/* Until the supervisor says stop or is gone; returns how long hooks may still run. */
+/* No supervisor, no service: a new one waits for our lock, and hooks must not outlive us. What
+ * they were doing is found in state.db as interrupted and queued again. */
+static _Noreturn void die_with_hooks(void)
+{
+    process_kill_descendants(NULL);
+    _exit(EXIT_FAILED);
+}
+
+/* Until the supervisor says stop; returns how long hooks may still run. */
 static int64_t serve(struct worker *worker)
 {
     for (;;) {
@@ -254,7 +263,7 @@ static int64_t serve(struct worker *worker)
         else if (message == HANDOVER_STOP)
             return worker->config->limits.stop_timeout_ms;
         else if (message == HANDOVER_GONE)
-            return 0;
+            die_with_hooks();
     }
 }
 
