@@ -168,7 +168,7 @@ static const struct json *first_duplicate(const struct json *object, const struc
     size_t count = 0;
     for (const struct json *member = json_first(object); member; member = json_next(member))
         members[count++] = member;
-    qsort(members, count, sizeof *members, compare_keys);
+    qsort(members, count, sizeof(const struct json *), compare_keys);
     for (size_t i = 1; i < count; i++)
         if (strcmp(members[i - 1]->item->string, members[i]->item->string) == 0 &&
             (!found || members[i]->place < found->place))
@@ -193,7 +193,7 @@ static int fail_duplicate(struct bytes text, const struct json *member, struct e
 static int refuse_duplicates(
     const struct json_document *document, struct bytes text, struct error *error)
 {
-    const struct json **members = calloc(document->count, sizeof *members);
+    const struct json **members = calloc(document->count, sizeof(const struct json *));
     const struct json *duplicate = NULL;
     if (!members)
         return error_set(error, ERROR_MEMORY, "no memory for a JSON document");

@@ -110,9 +110,7 @@ static void a_bare_final_output_is_a_success_whatever_it_is(void **state)
         "{\"status\":\"FAILED\",\"value\":1}",
         "{\"success\":false}",
         "\"FAILED\"",
-        "["
-        "{\"status\":\"FAILED\",\"value\":1}"
-        "]"};
+        "[{\"status\":\"FAILED\",\"value\":1}]"};
     char text[256];
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         snprintf(text, sizeof text, "{" ID ",\"final_output\":%s}", values[i]);
