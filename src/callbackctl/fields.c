@@ -71,7 +71,9 @@ static void add_members(
             buffer_appendf(&name, "%zu", index);
         index++;
         enum json_type type = json_type_of(value);
-        if (type == JSON_TYPE_NULL || is_skipped(buffer_text(&name), skip))
+        const char *text = json_get_text(value);
+        if (type == JSON_TYPE_NULL || (text && text[0] == '\0') ||
+            is_skipped(buffer_text(&name), skip))
             continue;
         if (type == JSON_TYPE_OBJECT || type == JSON_TYPE_ARRAY) {
             buffer_append_char(&name, '.');

@@ -73,9 +73,10 @@ static void add_cell(
         table_add_text(table, NULL);
     } else if (kind == CELL_TIME && text) {
         add_time(table, text, display);
-    } else if (kind == CELL_SIZE && json_get_int64(document, value, &number) && number >= 0) {
-        char size[32];
-        display_size(number, size, sizeof(size));
+    } else if (kind == CELL_SIZE && json_get_int64(document, value, &number)) {
+        char size[32] = ""; /* below 0: not known */
+        if (number >= 0)
+            display_size(number, size, sizeof(size));
         table_add_text(table, size);
     } else if (kind == CELL_PAUSED && json_get_bool(value, &flag)) {
         table_add_text(table, flag ? "paused" : "active");

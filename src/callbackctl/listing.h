@@ -57,7 +57,8 @@ int listing_query(
 
 /*
  * Appends an object as lines "name  value": nested members with dots, times and sizes for
- * people, nothing for null. `skip` names members of the outermost object that are left out,
+ * people, nothing for null and the
+ * empty text. `skip` names members of the outermost object that are left out,
  * NULL at its end; may be NULL.
  */
 int fields_append(

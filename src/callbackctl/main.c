@@ -38,10 +38,10 @@ static int check_operands(const struct session *session, struct error *error)
     size_t count = session->arguments.operand_count;
     if (count >= verb->operands_min && count <= verb->operands_max)
         return 0;
+    const char *wrong = count < verb->operands_min ? "something is missing" : "that is too much";
     return error_set(
-        error, ERROR_USAGE, "%s: callbackctl %s%s%s",
-        count < verb->operands_min ? "something is missing" : "that is too much", verb->name,
-        verb->operands[0] == '\0' ? "" : " ", verb->operands);
+        error, ERROR_USAGE, "%s: %s (usage: callbackctl %s%s%s%s)", verb->name, wrong, verb->name,
+        verb->options ? " [OPTIONS]" : "", verb->operands[0] == '\0' ? "" : " ", verb->operands);
 }
 
 /* The exit status, or -1. */

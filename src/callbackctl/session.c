@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "session.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "callbackd/id.h"
@@ -19,11 +20,17 @@ void session_fini(struct session *session)
     arguments_fini(&session->arguments);
 }
 
+/* FILE:LINE: key.path: text, as callbackd --check says it; without what is not known. */
 static void print_problems(const char *path, const struct config_problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct config_problem *problem = &problems->items[i];
-        display_note("%s:%d: %s: %s", path, problem->line, problem->key, problem->text);
+        char line[16] = "";
+        if (problem->line > 0)
+            snprintf(line, sizeof(line), ":%d", problem->line);
+        display_note(
+            "%s%s: %s%s%s", path, line, problem->key, problem->key[0] != '\0' ? ": " : "",
+            problem->text);
     }
 }
 

@@ -143,17 +143,16 @@ static int explain_failure(const struct launch *launch, struct error *error)
 {
     if (!is_certainly_not_started(error))
         return explain_unclear(launch, error);
-    error_prefix(error, "the workflow was not launched");
     if (error->code == ERROR_INVALID)
         error->code = ERROR_CONFIG; /* an address that is none, say: nobody was asked */
-    struct error patch_error = {0};
+    struct error record_error = {0};
     if (launch->registered &&
-        registration_failed(launch->session->admin, launch->run_id, error->message, &patch_error) !=
-            0)
+        registration_failed(
+            launch->session->admin, launch->run_id, error->message, &record_error) != 0)
         display_note(
             "the daemon could not be told that run %s was not launched: %s", launch->run_id,
-            patch_error.message);
-    return -1;
+            record_error.message);
+    return error_prefix(error, "the workflow was not launched");
 }
 
 /* -1 with the run launched all the same: its result is taken in, the ledger lags behind. */

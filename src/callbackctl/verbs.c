@@ -5,8 +5,6 @@
 
 #include "callbackd/text.h"
 
-enum { NEAR_DISTANCE = 3 };
-
 static const struct verb *const verbs[] = {
     &verb_init,  &verb_run,    &verb_wait,     &verb_runs,   &verb_results, &verb_show,
     &verb_jobs,  &verb_job,    &verb_retry,    &verb_cancel, &verb_replay,  &verb_hooks,
@@ -31,7 +29,8 @@ const struct verb *verb_find(const char *name)
 const struct verb *verb_nearest(const char *name)
 {
     const struct verb *best = NULL;
-    size_t best_distance = NEAR_DISTANCE;
+    /* A third of a word mistyped is a mistake; more is another word. */
+    size_t best_distance = strlen(name) / 3 + 1;
     const struct verb *verb;
     for (size_t i = 0; (verb = verb_at(i)) != NULL; i++) {
         size_t distance = text_distance(name, verb->name);

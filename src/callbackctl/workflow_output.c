@@ -117,9 +117,19 @@ int workflow_output_append(struct bytes value, struct buffer *out)
     return buffer_append_char(out, '\n');
 }
 
+/* A line each: a message of several lines becomes one. */
+static void join_lines(struct buffer *out, size_t start)
+{
+    for (size_t i = start; i < out->length; i++) {
+        if (out->data[i] == '\n' || out->data[i] == '\r')
+            out->data[i] = ' ';
+    }
+}
+
 static int append_reason(void *context, const struct body_node *node)
 {
     struct buffer *out = context;
+    size_t start = out->length;
     if (!node_failed(node))
         return 0;
     buffer_append_text(out, "node \"");
@@ -129,6 +139,7 @@ static int append_reason(void *context, const struct body_node *node)
         buffer_append_text(out, "failed without a message");
     else
         workflow_output_append_text(node->error_message, out);
+    join_lines(out, start);
     buffer_append_char(out, '\n');
     return 0;
 }
@@ -139,7 +150,9 @@ static void append_member(struct bytes body, const char *pointer, struct buffer 
     enum json_event kind;
     if (!json_pointer_find(body, pointer, &value, &kind) || kind != JSON_STRING)
         return;
+    size_t start = out->length;
     json_decode_string(value, out);
+    join_lines(out, start);
     buffer_append_char(out, '\n');
 }
 
