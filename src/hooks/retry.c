@@ -71,6 +71,8 @@ void retry_decide(
 
 bool retry_expired(const struct retry_policy *policy, const struct job_record *job, int64_t now_ms)
 {
-    int64_t since_ms = job->state == JOB_RETRYING ? job->created_at_ms : job->next_at_ms;
-    return policy->give_up_after_ms > 0 && now_ms - since_ms > policy->give_up_after_ms;
+    int64_t limit_ms = policy->give_up_after_ms;
+    bool put_back = job->next_at_ms - job->created_at_ms > limit_ms;
+    int64_t since_ms = put_back ? job->next_at_ms : job->created_at_ms;
+    return limit_ms > 0 && now_ms - since_ms > limit_ms;
 }

@@ -44,9 +44,9 @@ void retry_decide(
  * random part between half and all, so that jobs which failed together do not come together. */
 int64_t retry_delay_ms(const struct config_retry *retry, int attempts_made, uint64_t chance);
 
-/* Has a queued job waited too long to be started at all? A job that failed counts from its
- * creation; one that never ran, was put back by hand or was interrupted counts from when it
- * became due, so that putting back an old job has an effect. */
+/* Has a queued job waited too long to be started at all? It counts from its creation. One that
+ * became due only after give_up_after was put back by hand, or interrupted, for nothing else is
+ * queued so late: that one counts from when it became due, or putting it back would be in vain. */
 bool retry_expired(const struct retry_policy *policy, const struct job_record *job, int64_t now_ms);
 
 #endif
