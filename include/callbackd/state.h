@@ -113,6 +113,7 @@ struct result_record {
     int64_t seq; /* its row in the log */
     struct id id;
     char *endpoint;
+    char *key; /* what makes posts the same, without the endpoint; "" when nothing does */
     enum body_kind kind;
     bool has_execution_id;
     int64_t execution_id;
@@ -146,9 +147,13 @@ int state_result_get(
     struct error *error);
 int state_result_by_seq(
     struct state_tx *tx, int64_t seq, struct result_record *result_out, struct error *error);
-/* Has a result of this run (or, without run, of this endpoint and key's first seq) triggered? */
+/* Has a final workflow result of this run triggered? */
 int state_run_has_triggered(
     struct state_tx *tx, const struct id *run, bool *triggered_out, struct error *error);
+/* Has a final result of this endpoint and key, not bound to a run by a token, triggered? */
+int state_key_has_triggered(
+    struct state_tx *tx, const char *endpoint, const char *key, bool *triggered_out,
+    struct error *error);
 
 struct result_filter {
     int status;           /* enum result_status or -1 */

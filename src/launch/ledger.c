@@ -20,13 +20,14 @@ static int copy_texts(
     struct result_record *result, const struct result_entry *entry, struct error *error)
 {
     result->endpoint = text_copy(entry->endpoint);
+    result->key = text_copy(entry->key);
     result->workflow = text_copy(entry->name);
     result->event = text_copy(entry->event);
     result->source = text_copy(entry->source);
     result->remote_address = text_copy(entry->remote_address);
     result->verified_by = text_copy(entry->verified_by);
     result->content_type = text_copy(entry->content_type);
-    if (result->endpoint && result->workflow && result->event && result->source &&
+    if (result->endpoint && result->key && result->workflow && result->event && result->source &&
         result->remote_address && result->verified_by && result->content_type)
         return 0;
     return error_set(error, ERROR_MEMORY, "memory is short for a result");

@@ -52,6 +52,7 @@ static const char *const steps[] = {
     "    seq            INTEGER PRIMARY KEY, -- of its row in received of the log\n"
     "    id             TEXT    NOT NULL UNIQUE, -- UUIDv7\n"
     "    endpoint       TEXT    NOT NULL,\n"
+    "    key            TEXT    NOT NULL, -- what makes posts the same; '' when nothing does\n"
     "    kind           TEXT    NOT NULL, -- workflow-result, workspace-event, json, form\n"
     "    execution_id   INTEGER,\n"
     "    run_id         TEXT,\n"
@@ -79,6 +80,10 @@ static const char *const steps[] = {
     "CREATE INDEX results_execution ON results (execution_id, received_at)\n"
     "    WHERE execution_id IS NOT NULL;\n"
     "CREATE INDEX results_run ON results (run_id, received_at) WHERE run_id IS NOT NULL;\n"
+    /* Which keys have triggered; where there is a run, results_run tells. */
+    "CREATE INDEX results_key ON results (endpoint, key)\n"
+    "    WHERE key <> '' AND triggered = 1 AND status IN ('success', 'failed', 'received')\n"
+    "    AND (kind <> 'workflow-result' OR run_id IS NULL);\n"
     "CREATE INDEX results_pending ON results (received_at) WHERE pending = 1;\n"
 
     "CREATE TABLE jobs (\n"

@@ -8,7 +8,8 @@
 enum { SHA256_BYTES = 32 };
 
 #define RESULT_COLUMNS                                                                             \
-    "seq, id, endpoint, kind, execution_id, run_id, workflow, event, status, pending, triggered,"  \
+    "seq, id, endpoint, key, kind, execution_id, run_id, workflow, event, status, pending, "       \
+    "triggered,"                                                                                   \
     " source, revision, duplicates, received_at, remote_address, verified_by, content_type,"       \
     " size, sha256"
 
@@ -17,6 +18,7 @@ enum result_column {
     SEQ,
     ID,
     ENDPOINT,
+    KEY,
     KIND,
     EXECUTION_ID,
     RUN_ID,
@@ -41,6 +43,7 @@ void result_record_fini(struct result_record *result)
     if (result == NULL)
         return;
     free(result->endpoint);
+    free(result->key);
     free(result->workflow);
     free(result->event);
     free(result->source);
@@ -74,6 +77,7 @@ static int read_result(
     *result_out = (struct result_record){
         .seq = statement_int64(row, SEQ),
         .endpoint = (char *)statement_text(row, ENDPOINT),
+        .key = (char *)statement_text(row, KEY),
         .has_execution_id = !statement_is_null(row, EXECUTION_ID),
         .execution_id = statement_int64(row, EXECUTION_ID),
         .workflow = (char *)statement_text(row, WORKFLOW),
@@ -99,6 +103,7 @@ static int copy_result(
     bool failed = false;
 
     copy.endpoint = record_text(result->endpoint, &failed);
+    copy.key = record_text(result->key, &failed);
     copy.workflow = record_text(result->workflow, &failed);
     copy.event = record_text(result->event, &failed);
     copy.source = record_text(result->source, &failed);
@@ -125,6 +130,7 @@ static void bind_result(struct statement *statement, const struct result_record 
     statement_bind_int64(statement, result->seq);
     statement_bind_id(statement, &result->id);
     statement_bind_text(statement, or_empty(result->endpoint));
+    statement_bind_text(statement, or_empty(result->key));
     statement_bind_text(statement, body_kind_name(result->kind));
     statement_bind_optional(statement, result->has_execution_id, result->execution_id);
     statement_bind_id(statement, result->has_run ? &result->run : NULL);
@@ -152,7 +158,7 @@ int state_result_insert(
     if (statement_open(
             &statement, tx->db,
             "INSERT INTO results (" RESULT_COLUMNS ")"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             error) < 0)
         return -1;
     bind_result(&statement, result);
@@ -240,7 +246,9 @@ static int exists(struct statement *row, bool *exists_out, struct error *error)
     return 0;
 }
 
-/* The first final result triggers, so it is found at the start, whatever number followed. */
+/* What is not final triggers too, for hooks that ask for it, and an event of a run is no result
+ * of it: neither counts. The first final result triggers, so it is found at the start, whatever
+ * number followed. */
 int state_run_has_triggered(
     struct state_tx *tx, const struct id *run, bool *triggered_out, struct error *error)
 {
@@ -249,10 +257,29 @@ int state_run_has_triggered(
     if (statement_open(
             &row, tx->db,
             "SELECT 1 FROM results INDEXED BY results_run WHERE run_id = ? AND triggered = 1"
+            " AND kind = 'workflow-result' AND status IN ('success', 'failed')"
             " ORDER BY received_at LIMIT 1",
             error) < 0)
         return -1;
     statement_bind_id(&row, run);
+    return exists(&row, triggered_out, error);
+}
+
+int state_key_has_triggered(
+    struct state_tx *tx, const char *endpoint, const char *key, bool *triggered_out,
+    struct error *error)
+{
+    STATEMENT row = {0};
+
+    if (statement_open(
+            &row, tx->db,
+            "SELECT 1 FROM results INDEXED BY results_key WHERE endpoint = ? AND key = ?"
+            " AND key <> '' AND triggered = 1 AND status IN ('success', 'failed', 'received')"
+            " AND (kind <> 'workflow-result' OR run_id IS NULL) LIMIT 1",
+            error) < 0)
+        return -1;
+    statement_bind_text(&row, endpoint);
+    statement_bind_text(&row, key);
     return exists(&row, triggered_out, error);
 }
 
