@@ -123,9 +123,12 @@ static void on_close(const struct mg_connection *connection)
 static int on_log(const struct mg_connection *connection, const char *message)
 {
     struct http_server *server = mg_get_user_data(mg_get_context(connection));
-    /* Mostly handshakes that strangers do badly. */
-    log_debug(
-        "civetweb", LOG_TEXT("server", server ? server->name : NULL), LOG_TEXT("message", message));
+    /* While it starts this is about us (too few threads); later, mostly about handshakes that
+     * strangers do badly. */
+    bool started = server && atomic_load(&server->started);
+    LOG_WRITE(
+        started ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "civetweb",
+        LOG_TEXT("server", server ? server->name : NULL), LOG_TEXT("message", message));
     return 1;
 }
 
@@ -244,6 +247,7 @@ static int start_civetweb(
     listener_takeover_end(&server->listeners);
     if (!server->civetweb)
         return error_set(error, ERROR_IO, "cannot start the HTTP server: %s", text);
+    atomic_store(&server->started, true);
     return 0;
 }
 

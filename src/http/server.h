@@ -8,7 +8,9 @@
  *
  * Threads: one per connection, made by civetweb (128 KiB stacks: keep frames
  * small). The handler runs on them, several at a time. start, drain and stop are
- * for one owner. A struct http_request lives for one call of the handler.
+ * for one owner: one thread of the process at a time, for all its servers. A struct
+ * http_request lives for one call of the handler. SIGPIPE is ignored from the start of
+ * the first server on.
  */
 #ifndef CALLBACKD_HTTP_SERVER_H
 #define CALLBACKD_HTTP_SERVER_H
@@ -46,15 +48,15 @@ typedef void http_handler(struct http_request *request, void *context);
 struct http_server_options {
     const char *name; /* for thread names and logs; a literal */
     const struct http_socket *sockets;
-    size_t socket_count;
+    size_t socket_count; /* 1 to 64 */
     struct http_tls tls;
     int connections;            /* threads: 1 to 1024 */
     int64_t request_timeout_ms; /* headers, and body as a whole, each within this */
     int64_t idle_timeout_ms;    /* between requests of a connection */
-    size_t headers_max_bytes;   /* request line and headers; more is 431 */
+    size_t headers_max_bytes;   /* request line and headers; more is 431. 1 KiB to 1 MiB */
     http_handler *handler;
     void *context;
-    /* Called when the count of open connections changes; may be NULL. */
+    /* Called when the count of open connections changes, under a lock; may be NULL. */
     void (*on_connections)(void *context, int64_t open);
 };
 
@@ -82,7 +84,8 @@ size_t http_request_header_count(const struct http_request *request);
 void http_request_header_at(
     const struct http_request *request, size_t index, const char **name_out,
     const char **value_out);
-/* The peer of the socket: an IP address without port, or "unix". */
+/* The peer of the socket: an IP address without port (an IPv4 one as such on [::], too), or
+ * "unix". */
 const char *http_request_peer(const struct http_request *request);
 bool http_request_is_tls(const struct http_request *request);
 enum { HTTP_FINGERPRINT_BYTES = 65 };

@@ -18,6 +18,7 @@ struct http_server {
     http_handler *handler;
     void *context;
     int64_t request_timeout_ms;
+    atomic_bool started;
     atomic_bool draining;
     bool library_ready; /* mg_init_library was called */
     bool watch_ready;

@@ -517,6 +517,15 @@ static void sends_a_large_answer(void **state)
 
 /* ---- connections, and the end ---- */
 
+/* Until the server has accepted, or closed, as many as it takes. */
+static void wait_for_connections(struct fixture *f, int64_t count)
+{
+    int64_t started_ms = clock_monotonic_ms();
+    while (http_server_connections(f->server) != count && clock_monotonic_ms() - started_ms < 10000)
+        (void)sched_yield();
+    assert_int_equal(http_server_connections(f->server), count);
+}
+
 static void counts_connections(void **state)
 {
     struct fixture *f = *state;
@@ -529,10 +538,7 @@ static void counts_connections(void **state)
     assert_int_equal(http_server_connections(f->server), 3);
     for (int i = 0; i < 3; i++)
         client_close(&c[i]);
-    int64_t started_ms = clock_monotonic_ms();
-    while (http_server_connections(f->server) > 0 && clock_monotonic_ms() - started_ms < 5000)
-        (void)sched_yield();
-    assert_int_equal(http_server_connections(f->server), 0);
+    wait_for_connections(f, 0);
     assert_int_equal(atomic_load(&f->open_now), 0);
     assert_int_equal(atomic_load(&f->open_most), 3);
 }
@@ -594,6 +600,7 @@ static void stop_lets_a_handler_answer(void **state)
     client_send(&c, "GET /block HTTP/1.1\r\nHost: x\r\n\r\n");
     fixture_wait_blocked(f, 1);
     client_send(&half, "POST /half HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n[1,2]");
+    wait_for_connections(f, 2);
     assert_int_equal(pthread_create(&stopper, NULL, stop_server, f), 0);
     /* The half body ends because the server stops reading; only then may the other go on. */
     expect_answer(&half, 400, "shorter than its Content-Length");
@@ -620,9 +627,7 @@ static void stop_closes_connections_that_nobody_served(void **state)
     fixture_wait_blocked(f, 8);
     for (int i = 8; i < 24; i++)
         c[i] = connect_tcp(f->port);
-    int64_t started_ms = clock_monotonic_ms();
-    while (http_server_connections(f->server) < 24 && clock_monotonic_ms() - started_ms < 5000)
-        (void)sched_yield();
+    wait_for_connections(f, 24);
     fixture_release(f);
     http_server_stop(f->server);
     f->server = NULL;
