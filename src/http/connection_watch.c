@@ -101,7 +101,7 @@ static void wait_for_end_locked(struct connection_watch *watch)
             return;
         struct timespec until;
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += 100 * 1000 * 1000;
+        until.tv_nsec += 100000000;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         (void)pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
@@ -308,7 +308,7 @@ int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     struct connection_thread *thread = &current;
     if (thread->watch && !thread->serves && count <= LISTENERS_MAX)
         return poll_listeners(thread->watch->wake_fd, fds, count, timeout_ms);
-    if (thread->phase == PHASE_START)
+    if (thread->watch && thread->phase == PHASE_START)
         enter_phase(PHASE_HEADERS, thread->watch->request_timeout_ms);
     if (thread->phase != PHASE_NONE) {
         int64_t left_ms = deadline_ms(thread) - clock_monotonic_ms();

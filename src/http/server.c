@@ -113,7 +113,7 @@ static void on_close(const struct mg_connection *connection)
     if (!connection_is_open())
         return;
     /* It is const for handlers of other kinds; the pointer is the one that may be written to. */
-    struct http_request request = request_of((struct mg_connection *)(uintptr_t)connection);
+    struct http_request request = request_of((struct mg_connection *)connection);
     if (!request.info || !request.info->request_uri || request.info->local_uri)
         return;
     request.framing_is_bad = true;
@@ -317,7 +317,7 @@ void http_server_drain(struct http_server *server)
 int64_t http_server_connections(const struct http_server *server)
 {
     /* The lock is no part of what the caller sees as the server's state. */
-    return connection_watch_count((struct connection_watch *)(uintptr_t)&server->watch);
+    return connection_watch_count((struct connection_watch *)&server->watch);
 }
 
 static void stop_civetweb(struct http_server *server)

@@ -25,7 +25,7 @@ static int fail(struct error *error, const char *what)
     return -1;
 }
 
-/* Without this, OpenSSL would ask on the terminal. */
+/* Without this, OpenSSL would ask on the terminal. NOLINTNEXTLINE(*-non-const-parameter) */
 static int no_passphrase(char *out, int size, int writing, void *context)
 {
     (void)out, (void)size, (void)writing, (void)context;

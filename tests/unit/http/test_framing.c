@@ -163,9 +163,9 @@ static void looks_for_nothing_behind_the_buffer(void **state)
     static const char start[] = "GET /full HTTP/1.1\r\nHost: x\r\nX: ";
     for (size_t i = 0; i < 2; i++) {
         char request[8193];
-        memset(request, 'a', 8192);
-        memcpy(request, start, strlen(start));
-        memcpy(request + 8192 - strlen(ends[i]), ends[i], strlen(ends[i]) + 1);
+        int padding = (int)(8192 - strlen(start) - strlen(ends[i]));
+        (void)snprintf(request, sizeof(request), "%s%0*d%s", start, padding, 0, ends[i]);
+        assert_int_equal(strlen(request), 8192);
         struct client c = connect_tcp(f->port);
         client_send(&c, request);
         expect_answer(&c, i == 0 ? 400 : 200, NULL);
