@@ -6,6 +6,7 @@
 
 #include "callbackd/body.h"
 #include "callbackd/clock.h"
+#include "callbackd/json_scan.h"
 #include "callbackd/os.h"
 #include "callbackd/text.h"
 #include "launch_plan.h"
@@ -34,16 +35,29 @@ struct poll {
     int64_t interval_ms;      /* until the next question */
 };
 
+/* The answer as the body of a callback would be. */
+static int wrap(
+    const struct poll *poll, enum promptlayer_poll found, struct bytes output, struct buffer *body,
+    struct error *error)
+{
+    /* The answer for a failed run has an envelope of its own. */
+    int result = found == POLL_FAILED ? buffer_append_bytes(body, output)
+                                      : body_wrap_polled(poll->waiting->execution_id, output, body);
+    if (result != 0)
+        return error_set(
+            error, ERROR_MEMORY, "no memory for an output of %zu bytes", output.length);
+    return 0;
+}
+
 /* The exit status, -1, or -2: some node still runs. */
 static int tell_polled(
     const struct poll *poll, enum promptlayer_poll found, struct bytes output, struct error *error)
 {
     CLEANUP_BUFFER struct buffer body;
     buffer_init(&body, output_bytes_max);
-    if (body_wrap_polled(poll->waiting->execution_id, output, &body) != 0)
-        return error_set(
-            error, ERROR_MEMORY, "no memory for an output of %zu bytes", output.length);
-    struct body_rules rules = {.kind = BODY_WORKFLOW_RESULT, .depth_max = 1024};
+    if (wrap(poll, found, output, &body, error) != 0)
+        return -1;
+    struct body_rules rules = {.kind = BODY_WORKFLOW_RESULT, .depth_max = JSON_DEPTH_MAX};
     struct body_summary summary;
     if (body_read(&rules, buffer_bytes(&body), &summary, error) != 0) {
         error_prefix(error, "the workflow API's answer");

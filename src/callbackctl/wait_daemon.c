@@ -219,7 +219,7 @@ int wait_at_daemon(struct session *session, const struct waiting *waiting, struc
         .admin = session_admin(session, error),
         .started_ms = clock_monotonic_ms(),
         .answered = waiting->has_execution_id, /* it has just registered the run */
-        .state = "unknown",
+        .state = "not known yet",
     };
     if (!watch.admin)
         return -1;
