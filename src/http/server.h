@@ -37,8 +37,8 @@ struct http_socket {
 struct http_tls {
     struct bytes certificate; /* with its chain */
     struct bytes private_key;
-    struct bytes client_ca; /* not empty: a client certificate from it is asked for and, if
-                               sent, must verify; handlers see its subject and fingerprint */
+    struct bytes client_ca; /* not empty: only clients with a certificate from it get through
+                               the handshake; handlers see its subject and fingerprint */
 };
 
 /* Must answer exactly once, by one of the http_respond* calls. A handler that does not is

@@ -84,7 +84,7 @@ static int use_client_ca(SSL_CTX *context, BIO *pem)
     }
     if (ok != 1 || count == 0 || !reached_end_of_pem())
         return -1;
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     return 0;
 }
 

@@ -85,6 +85,7 @@ struct tls_fixture {
     struct identity root, middle, server, client, stranger;
     struct buffer chain, key, client_ca;
     SSL_CTX *trusting; /* the client's context */
+    bool mutual;       /* clients need a certificate too */
 };
 
 static void tls_handler(struct http_request *request, void *context)
@@ -108,9 +109,9 @@ static struct http_server_options tls_options(
     struct http_server_options options = fixture_options(t->f, sockets, 2);
     options.handler = tls_handler;
     options.tls = (struct http_tls){
-        .certificate = buffer_bytes(&t->chain),
-        .private_key = buffer_bytes(&t->key),
-        .client_ca = buffer_bytes(&t->client_ca)};
+        .certificate = buffer_bytes(&t->chain), .private_key = buffer_bytes(&t->key)};
+    if (t->mutual)
+        options.tls.client_ca = buffer_bytes(&t->client_ca);
     return options;
 }
 
@@ -130,11 +131,18 @@ static void make_identities(struct tls_fixture *t)
     append_certificate(&t->client_ca, &t->root);
 }
 
-static int set_up(void **state)
+static void present(struct tls_fixture *t, const struct identity *identity)
+{
+    SSL_CTX_use_certificate(t->trusting, identity->certificate);
+    SSL_CTX_use_PrivateKey(t->trusting, identity->key);
+}
+
+static int set_up_server(void **state, bool mutual)
 {
     struct tls_fixture *t = calloc(1, sizeof(*t));
     struct error error;
     assert_non_null(t);
+    t->mutual = mutual;
     t->f = fixture_new();
     make_identities(t);
     struct http_socket sockets[] = {{t->f->tcp_fd, true}, {t->f->unix_fd, false}};
@@ -148,6 +156,16 @@ static int set_up(void **state)
     SSL_CTX_set_verify(t->trusting, SSL_VERIFY_PEER, NULL);
     *state = t;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_server(state, false);
+}
+
+static int set_up_mutual(void **state)
+{
+    return set_up_server(state, true);
 }
 
 static int tear_down(void **state)
@@ -284,13 +302,8 @@ static void knows_the_client_by_its_certificate(void **state)
 {
     struct tls_fixture *t = *state;
     struct answer answer;
+    present(t, &t->client);
     struct client c = connect_tls(t, TLS1_3_VERSION, NULL);
-    client_send(&c, "GET /who HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect_answer(&c, 200, "nobody");
-    client_close(&c);
-    SSL_CTX_use_certificate(t->trusting, t->client.certificate);
-    SSL_CTX_use_PrivateKey(t->trusting, t->client.key);
-    c = connect_tls(t, TLS1_3_VERSION, NULL);
     client_send(&c, "GET /who HTTP/1.1\r\nHost: x\r\n\r\n");
     client_answer(&c, &answer);
     assert_non_null(strstr(answer.body, "CN=Sender\\, Inc. "));
@@ -298,11 +311,34 @@ static void knows_the_client_by_its_certificate(void **state)
     client_close(&c);
 }
 
+static void asks_for_no_certificate_without_a_client_ca(void **state)
+{
+    struct tls_fixture *t = *state;
+    present(t, &t->client);
+    struct client c = connect_tls(t, TLS1_3_VERSION, NULL);
+    client_send(&c, "GET /who HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(&c, 200, "nobody");
+    client_close(&c);
+}
+
+static void refuses_a_client_without_a_certificate(void **state)
+{
+    struct tls_fixture *t = *state;
+    char byte;
+    struct client c = connect_tls(t, TLS1_2_VERSION, NULL);
+    assert_null(c.ssl);
+    client_close(&c);
+    /* In TLS 1.3 the client learns it only when it reads. */
+    c = connect_tls(t, TLS1_3_VERSION, NULL);
+    if (c.ssl)
+        assert_true(SSL_read(c.ssl, &byte, 1) <= 0);
+    client_close(&c);
+}
+
 static void refuses_a_client_certificate_that_does_not_verify(void **state)
 {
     struct tls_fixture *t = *state;
-    SSL_CTX_use_certificate(t->trusting, t->stranger.certificate);
-    SSL_CTX_use_PrivateKey(t->trusting, t->stranger.key);
+    present(t, &t->stranger);
     struct client c = connect_tls(t, TLS1_2_VERSION, NULL);
     assert_null(c.ssl);
     client_close(&c);
@@ -401,6 +437,7 @@ static void says_what_is_wrong_with_the_material(void **state)
 }
 
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define MUTUAL(test) cmocka_unit_test_setup_teardown(test, set_up_mutual, tear_down)
 
 int main(void)
 {
@@ -411,8 +448,10 @@ int main(void)
         SERVED(agrees_on_http_1_1_by_alpn),
         SERVED(moves_large_bodies),
         SERVED(limits_hold_over_tls),
-        SERVED(knows_the_client_by_its_certificate),
-        SERVED(refuses_a_client_certificate_that_does_not_verify),
+        MUTUAL(knows_the_client_by_its_certificate),
+        SERVED(asks_for_no_certificate_without_a_client_ca),
+        MUTUAL(refuses_a_client_without_a_certificate),
+        MUTUAL(refuses_a_client_certificate_that_does_not_verify),
         SERVED(resumes_a_session_by_ticket),
         SERVED(ends_a_handshake_that_stalls),
         SERVED(survives_plain_text_on_a_tls_port),
