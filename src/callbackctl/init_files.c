@@ -105,7 +105,7 @@ static int write_config(
         "\"certs/server.key\" } }\n"
         "  ],\n"
         "\n"
-        "  // For callbackctl, metrics and the dashboard. Keep it on loopback.\n"
+        "  // For callbackctl and metrics. Keep it on loopback.\n"
         "  \"admin\": { \"address\": \"127.0.0.1:%" PRId64 "\", \"token_file\": \"admin.token\" "
         "},\n\n",
         settings->port, settings->port, settings->admin_port);

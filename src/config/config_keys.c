@@ -61,7 +61,7 @@ static const struct config_key keys[] = {
                 "connect."},
 
     {"admin", KEY_OBJECT, AT(config, admin), .finish = config_finish_admin,
-     .meaning = "The admin listener: API, metrics and dashboard. It has either an `address` or a "
+     .meaning = "The admin listener: the API and metrics. It has either an `address` or a "
                 "`unix` socket."},
     {"admin.address", KEY_ADDRESS, AT(config_admin, listener),
      .meaning = "A numeric address and a port, best on loopback. Elsewhere it needs `tls`."},
