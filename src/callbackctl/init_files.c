@@ -13,7 +13,6 @@ enum { SECRET_BYTES = 32 };
 
 static const char hook_script[] =
     "#!/bin/sh\n"
-    "# SPDX-License-Identifier: MIT\n"
     "# Run by callbackd for each final result. The exact body is on standard input, and in the\n"
     "# file that CALLBACK_BODY_FILE names; what is known about it is in the environment.\n"
     "#\n"
@@ -31,7 +30,6 @@ static const char hook_script[] =
     "# jq -r '.final_output' \"$CALLBACK_BODY_FILE\"\n";
 
 static const char config_head[] =
-    "// SPDX-License-Identifier: MIT\n"
     "// callbackd's configuration: JSON with comments. Relative paths start at this file's\n"
     "// directory. Secrets are never written here: a key that ends with _file names a file, or\n"
     "// \"env:NAME\", or \"credential:NAME\" (systemd). Check it with: callbackd --check --config "
