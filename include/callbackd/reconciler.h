@@ -23,7 +23,7 @@ struct reconciler;
 struct reconciler *reconciler_start(
     const struct config *config, struct state *state, struct result_log *log,
     struct metrics *metrics, struct error *error);
-/* Look now instead of at the next tick (every second). Any thread. */
+/* Look now instead of at the next tick (every second). Any thread. NULL is allowed. */
 void reconciler_wake(struct reconciler *reconciler);
 /* Ends the thread, waiting for a request under way (at most 20 s). NULL is allowed. */
 void reconciler_stop(struct reconciler *reconciler);

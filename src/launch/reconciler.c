@@ -51,7 +51,7 @@ static bool handle(struct reconciler *reconciler, const struct reconcile_task *t
         return false;
     }
     if (now_ms < reconciler->quiet_until_ms ||
-        !backoff_is_due(&reconciler->backoff, &task->id, now_ms))
+        !backoff_is_due(&reconciler->backoff, &task->id, now_ms) || is_stopping(reconciler))
         return false;
     reconcile_fetch(reconciler, task);
     return true;
@@ -64,12 +64,9 @@ static void tick(struct reconciler *reconciler)
     struct reconcile_tasks *tasks = &reconciler->tasks;
     if (reconcile_collect(reconciler, clock_wall_ms(), &error) != 0)
         log_error("cannot look for missing results", LOG_ERROR(&error));
-    for (int i = 0; i < tasks->count && requests < REQUESTS_PER_TICK; i++) {
-        if (is_stopping(reconciler))
-            break;
+    for (int i = 0; i < tasks->count && requests < REQUESTS_PER_TICK; i++)
         if (handle(reconciler, &tasks->items[i]))
             requests++;
-    }
     reconcile_tasks_clear(tasks);
     backoff_prune(&reconciler->backoff, clock_monotonic_ms());
 }
@@ -154,6 +151,8 @@ struct reconciler *reconciler_start(
 
 void reconciler_wake(struct reconciler *reconciler)
 {
+    if (!reconciler)
+        return;
     pthread_mutex_lock(&reconciler->lock);
     reconciler->woken = true;
     pthread_cond_signal(&reconciler->changed);
