@@ -153,7 +153,12 @@ static bool decide(
     if (run->has_execution_id && result->has_execution_id &&
         run->execution_id != result->execution_id) {
         result->status = STATUS_MISMATCH;
-        return false;
+        /* It does not complete the run, but whoever waits for the run must hear of it. */
+        if (run->state == RUN_COMPLETED)
+            return false;
+        run->has_result = true;
+        run->result = result->id;
+        return true;
     }
     bool final = result->status == STATUS_SUCCESS || result->status == STATUS_FAILED;
     if (!final || run->state == RUN_COMPLETED)

@@ -48,7 +48,7 @@ static void running_and_truncated_results_do_not_complete(void **state)
     run_record_fini(&run);
 }
 
-static void another_execution_is_a_mismatch_and_moves_nothing(void **state)
+static void another_execution_is_a_mismatch_that_completes_nothing(void **state)
 {
     struct ledger_fixture *f = *state;
     static const enum result_status statuses[] = {
@@ -62,6 +62,21 @@ static void another_execution_is_a_mismatch_and_moves_nothing(void **state)
     assert_run_state(f, &id, RUN_WAITING);
     post(f, &id, 9007199254740993, STATUS_SUCCESS);
     assert_run_state(f, &id, RUN_COMPLETED);
+}
+
+static void whoever_waits_for_a_run_hears_of_a_mismatch_until_the_right_result(void **state)
+{
+    struct ledger_fixture *f = *state;
+    struct id id = a_launched_run(f, 10);
+    struct taken wrong = post(f, &id, 11, STATUS_SUCCESS);
+    struct run_record run = run_now(f, &id);
+    assert_true(run.has_result && id_equal(&run.result, &wrong.id));
+    run_record_fini(&run);
+    struct taken right = post(f, &id, 10, STATUS_SUCCESS);
+    post(f, &id, 11, STATUS_FAILED);
+    run = run_now(f, &id);
+    assert_true(id_equal(&run.result, &right.id));
+    run_record_fini(&run);
 }
 
 static void a_post_without_execution_belongs_by_its_token(void **state)
@@ -286,7 +301,8 @@ int main(void)
         LEDGER_TEST(a_final_result_completes_its_run),
         LEDGER_TEST(the_first_final_result_stays_the_runs_result),
         LEDGER_TEST(running_and_truncated_results_do_not_complete),
-        LEDGER_TEST(another_execution_is_a_mismatch_and_moves_nothing),
+        LEDGER_TEST(another_execution_is_a_mismatch_that_completes_nothing),
+        LEDGER_TEST(whoever_waits_for_a_run_hears_of_a_mismatch_until_the_right_result),
         LEDGER_TEST(a_post_without_execution_belongs_by_its_token),
         LEDGER_TEST(a_result_before_the_launch_is_known_waits),
         LEDGER_TEST(once_launched_it_is_decided),
