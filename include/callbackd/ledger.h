@@ -44,11 +44,11 @@ int ledger_register(
 /* Records the execution id: launching or lost -> waiting (completed stays completed). The same
  * id again is fine; another one is ERROR_CONFLICT. launch_failed -> ERROR_CONFLICT. */
 int ledger_launched(
-    struct state_tx *tx, const struct id *run, int64_t execution_id, int64_t now_ms,
+    struct state_tx *tx, const struct id *run_id, int64_t execution_id, int64_t now_ms,
     struct run_record *run_out, struct error *error);
 /* launching -> launch_failed. Any other state: ERROR_CONFLICT, but launch_failed again is fine. */
 int ledger_launch_failed(
-    struct state_tx *tx, const struct id *run, const char *reason, int64_t now_ms,
+    struct state_tx *tx, const struct id *run_id, const char *reason, int64_t now_ms,
     struct run_record *run_out, struct error *error);
 
 /*

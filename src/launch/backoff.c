@@ -49,7 +49,7 @@ static struct backoff_entry *find_or_add(struct backoff *backoff, const struct i
     struct backoff_entry *known = find(backoff, id);
     if (known)
         return known;
-    if (backoff->count == backoff->capacity) {
+    if (!backoff->entries || backoff->count == backoff->capacity) {
         size_t capacity = backoff->capacity > 0 ? 2 * backoff->capacity : 16;
         struct backoff_entry *entries = reallocarray(backoff->entries, capacity, sizeof *entries);
         if (!entries)
@@ -58,11 +58,11 @@ static struct backoff_entry *find_or_add(struct backoff *backoff, const struct i
         backoff->capacity = capacity;
     }
     size_t place = place_of(backoff, id);
-    struct backoff_entry *entry = &backoff->entries[place];
-    memmove(entry + 1, entry, (backoff->count - place) * sizeof *entry);
-    *entry = (struct backoff_entry){.id = *id};
+    for (size_t i = backoff->count; i > place; i--)
+        backoff->entries[i] = backoff->entries[i - 1];
+    backoff->entries[place] = (struct backoff_entry){.id = *id};
     backoff->count++;
-    return entry;
+    return &backoff->entries[place];
 }
 
 bool backoff_is_due(const struct backoff *backoff, const struct id *id, int64_t now_ms)

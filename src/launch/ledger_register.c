@@ -173,12 +173,12 @@ static int set_launched(
 }
 
 int ledger_launched(
-    struct state_tx *tx, const struct id *id, int64_t execution_id, int64_t now_ms,
+    struct state_tx *tx, const struct id *run_id, int64_t execution_id, int64_t now_ms,
     struct run_record *run_out, struct error *error)
 {
     struct run_record run = {0};
     bool changed = false;
-    if (state_run_get(tx, id, &run, error) != 0)
+    if (state_run_get(tx, run_id, &run, error) != 0)
         return -1;
     if (set_launched(&run, execution_id, now_ms, &changed, error) != 0 ||
         (changed && state_run_update(tx, &run, error) != 0)) {
@@ -209,13 +209,13 @@ static int set_launch_failed(
 }
 
 int ledger_launch_failed(
-    struct state_tx *tx, const struct id *id, const char *reason, int64_t now_ms,
+    struct state_tx *tx, const struct id *run_id, const char *reason, int64_t now_ms,
     struct run_record *run_out, struct error *error)
 {
     struct run_record run = {0};
     bool changed = false;
     (void)now_ms;
-    if (state_run_get(tx, id, &run, error) != 0)
+    if (state_run_get(tx, run_id, &run, error) != 0)
         return -1;
     if (set_launch_failed(&run, reason, &changed, error) != 0 ||
         (changed && state_run_update(tx, &run, error) != 0)) {

@@ -8,7 +8,7 @@
 #include "callbackd/text.h"
 
 /* A launch takes seconds. Its launcher has ended without a word. */
-static const int64_t launch_report_max_ms = 24 * 3600 * 1000;
+static const int64_t launch_report_max_ms = (int64_t)24 * 3600 * 1000;
 
 /* Ids are collected first: a list is not changed while it is read. */
 struct due_runs {

@@ -10,7 +10,9 @@
 #include "callbackd/text.h"
 
 enum {
+    HEADER_MAX_BYTES = 16 * 1024,
     MESSAGE_MAX_BYTES = 128 * 1024,
+    SHOWN_MAX_BYTES = 256 * 1024,
     TEXT_SHOWN_BYTES = 400,
     VALIDATION_ERRORS_SHOWN = 8,
     KEY_MIN_BYTES = 8
@@ -22,7 +24,7 @@ int promptlayer_exchange(
     struct error *error)
 {
     struct buffer key;
-    buffer_init_secret(&key, 16 * 1024);
+    buffer_init_secret(&key, HEADER_MAX_BYTES);
     buffer_appendf(&key, "X-API-KEY: %s", api->api_key);
     if (buffer_failed(&key)) {
         buffer_fini(&key);
@@ -166,7 +168,7 @@ int promptlayer_answer_error(
     struct buffer message;
     struct buffer shown;
     buffer_init(&message, MESSAGE_MAX_BYTES);
-    buffer_init(&shown, 2 * MESSAGE_MAX_BYTES);
+    buffer_init(&shown, SHOWN_MAX_BYTES);
     promptlayer_read_message(buffer_bytes(&response->body), &message);
     append_without_key(buffer_bytes(&message), api->api_key, &shown);
     error_set(error, code, "%s (HTTP %d): %s", what, response->status, buffer_text(&shown));

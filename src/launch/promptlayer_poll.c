@@ -99,7 +99,7 @@ int promptlayer_poll(
     struct buffer *output, int64_t *retry_after_s_out, struct error *error)
 {
     struct buffer url;
-    struct http_client_response response;
+    struct http_client_response response = {0};
     *retry_after_s_out = -1;
     buffer_init(&url, URL_MAX_BYTES);
     buffer_appendf(

@@ -16,7 +16,7 @@
 enum { RECONCILE_TASKS_MAX = 400 };
 
 /* How long a result is asked for: a day from the deadline, or from the truncated post. */
-static const int64_t reconcile_give_up_ms = 24 * 3600 * 1000;
+static const int64_t reconcile_give_up_ms = (int64_t)24 * 3600 * 1000;
 
 /* Something that no callback brought. */
 struct reconcile_task {

@@ -34,7 +34,7 @@ static const struct key keys[] = {
     {"node", KEY_CHOICE, AT(node), 0, {"success", "failed", "failure", "running"}},
     {"output", KEY_CHOICE, AT(output), 0, {"as_asked", "bare", "nodes", "none"}},
     {"value", KEY_JSON, AT(value), 0, {0}},
-    {"size", KEY_COUNT, AT(size), 256 * 1024 * 1024, {0}},
+    {"size", KEY_COUNT, AT(size), (int64_t)256 * 1024 * 1024, {0}},
     {"truncated", KEY_BOOL, AT(truncated), 0, {0}},
     {"drop", KEY_BOOL, AT(drop), 0, {0}},
     {"slow_response_ms", KEY_COUNT, AT(slow_response_ms), DAY_MS, {0}},

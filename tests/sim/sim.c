@@ -119,7 +119,7 @@ static int add_run_locked(struct sim *sim, struct sim_run *run)
         return -1;
     if (sim->run_count == sim->run_capacity) {
         size_t capacity = sim->run_capacity > 0 ? 2 * sim->run_capacity : 64;
-        struct sim_run **runs = reallocarray(sim->runs, capacity, sizeof *runs);
+        struct sim_run **runs = reallocarray(sim->runs, capacity, sizeof(struct sim_run *));
         if (!runs)
             return -1;
         sim->runs = runs;

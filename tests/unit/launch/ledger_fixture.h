@@ -25,7 +25,7 @@
 enum { GRACE_MS = 30000, NOW_MS = 1700000000 };
 
 static const int64_t t0 = NOW_MS * (int64_t)1000;
-static const int64_t day_ms = 24 * 3600 * 1000;
+static const int64_t day_ms = (int64_t)24 * 3600 * 1000;
 
 struct ledger_fixture {
     char directory[256];

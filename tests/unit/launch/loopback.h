@@ -131,7 +131,7 @@ static inline void loopback_accept(struct loopback *server)
         if (connection->fd >= 0)
             continue;
         connection->fd = fd;
-        buffer_init(&connection->input, 64 * 1024 * 1024);
+        buffer_init(&connection->input, (size_t)64 * 1024 * 1024);
         pthread_mutex_lock(&server->lock);
         server->connection_count++;
         pthread_mutex_unlock(&server->lock);

@@ -167,7 +167,7 @@ static void without_a_type_none_is_sent(void **state)
 static void a_large_body_is_sent_without_waiting(void **state)
 {
     (void)state;
-    size_t length = 3 * 1024 * 1024;
+    size_t length = (size_t)3 * 1024 * 1024;
     char *body = malloc(length + 1);
     memset(body, 'x', length);
     body[length] = '\0';
@@ -318,13 +318,14 @@ static void a_slow_answer_is_a_timeout(void **state)
 static void a_large_answer_is_cut_off(void **state)
 {
     (void)state;
-    char *reply = malloc(200 * 1024);
+    enum { REPLY_BYTES = 200 * 1024 };
+    char *reply = malloc(REPLY_BYTES);
     int head = snprintf(reply, 4096, "HTTP/1.1 200 OK\r\nContent-Length: 1025\r\n\r\n%1025s", "");
     assert_int_equal(head, 41 + 1025);
     assert_reply_fails(reply, LOOPBACK_CLOSE, ERROR_TOO_LARGE);
     snprintf(reply, 4096, "HTTP/1.1 200 OK\r\n\r\n%1025s", "");
     assert_reply_fails(reply, LOOPBACK_CLOSE, ERROR_TOO_LARGE);
-    snprintf(reply, 200 * 1024, "HTTP/1.1 200 OK\r\nX: %70000s\r\n\r\n", "y");
+    snprintf(reply, REPLY_BYTES, "HTTP/1.1 200 OK\r\nX: %70000s\r\n\r\n", "y");
     assert_reply_fails(reply, LOOPBACK_CLOSE, ERROR_TOO_LARGE);
 
     snprintf(reply, 4096, "HTTP/1.1 200 OK\r\n\r\n%1024s", "");

@@ -44,7 +44,7 @@ static void a_run_is_launching_and_has_a_url_that_verifies(void **state)
 {
     struct ledger_fixture *f = *state;
     struct ledger_registration registration = a_registration();
-    struct run_record run;
+    struct run_record run = {0};
     bool existing = true;
     registration.deadline_at_ms = t0 + 60000;
     registration.tags_json = "{\"team\":\"a\"}";
@@ -72,7 +72,7 @@ static void a_token_outlives_a_late_deadline_by_a_day(void **state)
 {
     struct ledger_fixture *f = *state;
     struct ledger_registration registration = a_registration();
-    struct run_record run;
+    struct run_record run = {0};
     bool existing;
     registration.deadline_at_ms = t0 + 30 * day_ms;
     assert_int_equal(registering(f, &registration, &run, &existing), ERROR_NONE);
@@ -89,7 +89,7 @@ static void the_first_endpoint_that_takes_runs_is_the_default(void **state)
 {
     struct ledger_fixture *f = *state;
     struct ledger_registration registration = a_registration();
-    struct run_record run;
+    struct run_record run = {0};
     bool existing;
     registration.endpoint = "again";
     assert_int_equal(registering(f, &registration, &run, &existing), ERROR_NONE);
@@ -144,8 +144,8 @@ static void an_idempotency_key_gives_the_same_run_again(void **state)
 {
     struct ledger_fixture *f = *state;
     struct ledger_registration registration = a_registration();
-    struct run_record first;
-    struct run_record second;
+    struct run_record first = {0};
+    struct run_record second = {0};
     bool existing;
     registration.idempotency_key = "k-1";
     registration.deadline_at_ms = t0 + 1000;
