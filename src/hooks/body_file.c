@@ -50,6 +50,7 @@ int body_file_clear(int directory_fd, struct error *error)
         return error_set_errno(error, ERROR_IO, errno, "cannot list the runtime directory");
     }
     const struct dirent *entry;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own */
     while ((entry = readdir(directory))) {
         struct id id;
         if (id_parse(bytes_of_text(entry->d_name), &id))

@@ -92,9 +92,10 @@ struct hook_engine *hook_engine_start(
 static void move_to_ended(struct hook_engine *engine, struct running *running)
 {
     struct running **link = &engine->active;
-    while (*link != running)
+    while (*link && *link != running)
         link = &(*link)->next;
-    *link = running->next;
+    if (*link)
+        *link = running->next;
     running->next = engine->ended;
     engine->ended = running;
     engine->active_count--;

@@ -55,6 +55,7 @@ static int add_inherited(
     for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++) {
         if (hook_sets(hook, inherited[i].name))
             continue;
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing of ours changes the environment */
         const char *value = getenv(inherited[i].name);
         if (!value || value[0] == '\0')
             value = inherited[i].otherwise;

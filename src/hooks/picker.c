@@ -68,10 +68,15 @@ int picker_next_due(struct state_tx *tx, struct queue_round *round, struct error
 
 /* ---- order ---- */
 
+/* A hook's place in the queue of hooks. */
+struct turn {
+    struct hook_slot *slot;
+};
+
 static int by_turn(const void *a, const void *b)
 {
-    const struct hook_slot *left = *(struct hook_slot *const *)a;
-    const struct hook_slot *right = *(struct hook_slot *const *)b;
+    const struct hook_slot *left = ((const struct turn *)a)->slot;
+    const struct hook_slot *right = ((const struct turn *)b)->slot;
     if (left->hook->priority != right->hook->priority)
         return left->hook->priority > right->hook->priority ? -1 : 1;
     if (left->last_served != right->last_served)
@@ -81,7 +86,7 @@ static int by_turn(const void *a, const void *b)
 
 /* The open slots in the order in which they are served. */
 static int order_slots(
-    struct state_tx *tx, struct hook_engine *engine, struct hook_slot **order, size_t *count_out,
+    struct state_tx *tx, struct hook_engine *engine, struct turn *order, size_t *count_out,
     struct error *error)
 {
     size_t count = 0;
@@ -90,7 +95,7 @@ static int order_slots(
         if (open < 0)
             return -1;
         if (open)
-            order[count++] = &engine->slots[i];
+            order[count++].slot = &engine->slots[i];
     }
     if (count > 0)
         qsort(order, count, sizeof(*order), by_turn);
@@ -124,16 +129,17 @@ static int pick_from(
 
 /* Hooks of one priority, until the slots are full or nothing is due. */
 static int pick_from_equals(
-    struct state_tx *tx, struct queue_round *round, struct hook_slot **slots, size_t count,
+    struct state_tx *tx, struct queue_round *round, const struct turn *turns, size_t count,
     struct error *error)
 {
     for (bool progress = true; progress;) {
         progress = false;
         int share = larger(room_of_engine(round) / (int)count, 1);
         for (size_t i = 0; i < count; i++) {
-            int limit = smaller(room_of_slot(slots[i]), smaller(share, room_of_engine(round)));
+            struct hook_slot *slot = turns[i].slot;
+            int limit = smaller(room_of_slot(slot), smaller(share, room_of_engine(round)));
             int found = 0;
-            if (limit > 0 && pick_from(tx, round, slots[i], limit, &found, error) != 0)
+            if (limit > 0 && pick_from(tx, round, slot, limit, &found, error) != 0)
                 return -1;
             progress = progress || found > 0;
         }
@@ -141,25 +147,33 @@ static int pick_from_equals(
     return 0;
 }
 
-int picker_pick(struct state_tx *tx, struct queue_round *round, struct error *error)
+static int pick_in_order(
+    struct state_tx *tx, struct queue_round *round, const struct turn *order, size_t count,
+    struct error *error)
 {
-    struct hook_engine *engine = round->engine;
-    if (room_of_engine(round) <= 0)
-        return 0;
-    size_t count = 0;
-    CLEANUP_FREE struct hook_slot **order =
-        calloc(engine->slot_count + 1, sizeof(struct hook_slot *));
-    if (!order)
-        return error_set(error, ERROR_MEMORY, "no memory to order hooks");
-    if (order_slots(tx, engine, order, &count, error) != 0)
-        return -1;
     for (size_t i = 0; i < count && room_of_engine(round) > 0;) {
         size_t end = i + 1;
-        while (end < count && order[end]->hook->priority == order[i]->hook->priority)
+        while (end < count && order[end].slot->hook->priority == order[i].slot->hook->priority)
             end++;
         if (pick_from_equals(tx, round, order + i, end - i, error) != 0)
             return -1;
         i = end;
     }
     return 0;
+}
+
+int picker_pick(struct state_tx *tx, struct queue_round *round, struct error *error)
+{
+    struct hook_engine *engine = round->engine;
+    if (room_of_engine(round) <= 0 || engine->slot_count == 0)
+        return 0;
+    size_t count = 0;
+    struct turn *order = calloc(engine->slot_count, sizeof(*order));
+    if (!order)
+        return error_set(error, ERROR_MEMORY, "no memory to order hooks");
+    int result = order_slots(tx, engine, order, &count, error);
+    if (result == 0)
+        result = pick_in_order(tx, round, order, count, error);
+    free(order);
+    return result;
 }

@@ -14,7 +14,7 @@
 #include "callbackd/buffer.h"
 #include "callbackd/os.h"
 
-enum { FIRST_CLOSED_FD = 3 };
+enum { FIRST_CLOSED_FD = 3, PROGRAM_PATH_MAX = 128 * 1024 };
 
 /* ---- which file to execute ---- */
 
@@ -174,7 +174,7 @@ static int adopt(pid_t pid, struct pipes *pipes, struct process *process_out, st
 int process_spawn(const struct process_spec *spec, struct process *process_out, struct error *error)
 {
     CLEANUP_BUFFER struct buffer program;
-    buffer_init(&program, 128 * 1024);
+    buffer_init(&program, PROGRAM_PATH_MAX);
     if (find_program(spec, &program) != 0)
         return explain(spec, ENOENT, error);
     struct pipes pipes;

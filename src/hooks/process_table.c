@@ -30,16 +30,43 @@ static int read_proc(pid_t pid, const char *name, struct buffer *out)
     return os_read_file(path, out, NULL);
 }
 
+/* Of /proc/PID/stat, counted from 1 as proc(5) does. */
+enum { STAT_STATE = 3, STAT_PARENT = 4, STAT_GROUP = 5, STAT_SESSION = 6, STAT_STARTED = 22 };
+
+static void take_stat_field(struct process_entry *entry, int index, const char *text)
+{
+    switch (index) {
+    case STAT_STATE:
+        entry->state = *text;
+        break;
+    case STAT_PARENT:
+        entry->parent = (pid_t)strtol(text, NULL, 10);
+        break;
+    case STAT_GROUP:
+        entry->group = (pid_t)strtol(text, NULL, 10);
+        break;
+    case STAT_SESSION:
+        entry->session = (pid_t)strtol(text, NULL, 10);
+        break;
+    case STAT_STARTED:
+        entry->started = strtoull(text, NULL, 10);
+        break;
+    default:
+        break;
+    }
+}
+
 /* The name of the program stands in brackets and may hold anything, brackets too: the fields
  * are counted from the last one. */
 static bool parse_stat(const char *text, struct process_entry *entry)
 {
-    const char *after = strrchr(text, ')');
-    return after &&
-           sscanf(
-               after + 1,
-               " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &entry->state, &entry->parent, &entry->group, &entry->session, &entry->started) == 5;
+    const char *at = strrchr(text, ')');
+    int index = STAT_STATE;
+    for (at = at ? strchr(at, ' ') : NULL; at && index <= STAT_STARTED; index++) {
+        take_stat_field(entry, index, at + 1);
+        at = strchr(at + 1, ' ');
+    }
+    return index > STAT_STARTED;
 }
 
 static bool entry_read(pid_t pid, struct process_entry *entry)
@@ -126,6 +153,7 @@ static int add_entry(
 static int read_entries(struct process_table *table, DIR *directory, struct error *error)
 {
     const struct dirent *name;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own */
     while ((name = readdir(directory))) {
         int64_t pid = 0;
         struct process_entry entry;
