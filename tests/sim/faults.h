@@ -45,25 +45,25 @@ enum sim_poll {
 
 struct sim_faults {
     int64_t delay_ms; /* from the launch to the result */
-    int callback;     /* enum sim_callback */
     int64_t late_ms;
     int64_t order_ms; /* a random further delay, up to this */
-    int node;         /* enum sim_node: of the output node */
-    int output;       /* enum sim_output */
-    char *value;      /* JSON; NULL: made up */
     int64_t size;     /* bytes of a made-up value, 0: small */
-    bool truncated;
-    bool drop; /* the first post of the callback breaks off in the middle of its body */
     int64_t slow_response_ms;
     int64_t status; /* the launch is answered with this error; 0: it is not */
-    bool revision;  /* another body follows */
     int64_t revision_ms;
-    bool wrong_id;
     int64_t retries; /* of a callback that was not answered 2xx */
     int64_t retry_ms;
-    int poll;           /* enum sim_poll */
-    int64_t poll_times; /* how many polls meet it; 0: all */
+    int64_t poll_times; /* how many polls meet `poll`; 0: all */
+    char *value;        /* JSON; NULL: made up */
     char *warning;      /* of the launch; NULL: null */
+    int callback;       /* enum sim_callback */
+    int node;           /* enum sim_node: of the output node */
+    int output;         /* enum sim_output */
+    int poll;           /* enum sim_poll */
+    bool truncated;
+    bool drop;     /* the first post of the callback breaks off in the middle of its body */
+    bool revision; /* another body follows */
+    bool wrong_id;
 };
 
 /* *faults_out is a copy; -1 when memory is short. */
