@@ -85,8 +85,8 @@ static void become(enum child_role role, int control_fd, pid_t supervisor)
 }
 
 int child_start(
-    struct child *child, enum child_role role, const struct handover_offer *offer,
-    struct error *error)
+    struct child *child, enum child_role role, uint64_t generation,
+    const struct handover_offer *offer, struct error *error)
 {
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
@@ -105,6 +105,7 @@ int child_start(
         .role = role,
         .pid = pid,
         .control_fd = sockets[0],
+        .generation = generation,
         .started_at_ms = clock_monotonic_ms(),
     };
     /* A child that died meanwhile is seen as such: by its SIGCHLD, not here. */

@@ -21,16 +21,17 @@ struct child {
     int control_fd;         /* -1 when not running */
     bool ready;             /* it said so */
     bool leaving;           /* it was told to drain or stop */
+    uint64_t generation;    /* counted over all starts, from 1 */
     int64_t started_at_ms;  /* monotonic */
     int64_t leave_until_ms; /* monotonic: it is killed then; 0: not leaving */
 };
 
 const char *child_role_name(enum child_role role);
 
-/* Starts it and hands everything over. */
+/* Starts it and hands everything over. `generation` grows with each start. */
 int child_start(
-    struct child *child, enum child_role role, const struct handover_offer *offer,
-    struct error *error);
+    struct child *child, enum child_role role, uint64_t generation,
+    const struct handover_offer *offer, struct error *error);
 /* Tells it to drain or stop; it is killed if it is still there after `grace_ms`. */
 void child_leave(struct child *child, enum handover_message message, int64_t grace_ms);
 /* It has ended: close what is ours. */

@@ -83,7 +83,7 @@ void supervisor_start_child(struct supervisor *supervisor, enum child_role role)
     supervisor->deaths[role].start_at_ms = 0;
     if (child == NULL)
         error_set(&error, ERROR_BUSY, "too many receivers are still ending");
-    else if (child_start(child, role, &offer, &error) == 0)
+    else if (child_start(child, role, ++supervisor->generation, &offer, &error) == 0)
         return;
     log_error("child not started", LOG_TEXT("child", child_role_name(role)), LOG_ERROR(&error));
     plan_restart(supervisor, role, false);
@@ -146,17 +146,24 @@ void supervisor_reap(struct supervisor *supervisor)
                 take_end(supervisor, &supervisor->children[i], status);
 }
 
-/* A receiver that is ready takes over from those before it, which end their connections. */
-static void retire_predecessors(struct supervisor *supervisor, const struct child *successor)
+bool supervisor_is_replaced(const struct supervisor *supervisor, int index, int ready)
+{
+    const struct child *child = &supervisor->children[index];
+    const struct child *successor = &supervisor->children[ready];
+    return successor->role == CHILD_RECEIVER && !successor->leaving && child->pid != 0 &&
+           child->role == CHILD_RECEIVER && !child->leaving &&
+           child->generation < successor->generation;
+}
+
+/* A receiver that is ready takes over from those before it, which end their connections: with
+ * several reloads in a row also from one that is not ready yet. */
+static void retire_predecessors(struct supervisor *supervisor, int successor)
 {
     int64_t grace_ms = supervisor->config->limits.idle_timeout_ms +
                        supervisor->config->limits.request_timeout_ms + KILL_GRACE_MS;
-    for (int i = 0; i < CHILDREN_MAX; i++) {
-        struct child *child = &supervisor->children[i];
-        if (child != successor && child->pid != 0 && child->role == CHILD_RECEIVER &&
-            !child->leaving)
-            child_leave(child, HANDOVER_DRAIN, grace_ms);
-    }
+    for (int i = 0; i < CHILDREN_MAX; i++)
+        if (supervisor_is_replaced(supervisor, i, successor))
+            child_leave(&supervisor->children[i], HANDOVER_DRAIN, grace_ms);
 }
 
 void supervisor_hear(struct supervisor *supervisor, struct child *child)
@@ -169,8 +176,7 @@ void supervisor_hear(struct supervisor *supervisor, struct child *child)
     log_info(
         "child ready", LOG_TEXT("child", child_role_name(child->role)), LOG_INT("pid", child->pid),
         LOG_INT("after_ms", clock_monotonic_ms() - child->started_at_ms));
-    if (child->role == CHILD_RECEIVER)
-        retire_predecessors(supervisor, child);
+    retire_predecessors(supervisor, (int)(child - supervisor->children));
 }
 
 static int64_t earlier(int64_t a, int64_t b)

@@ -36,6 +36,7 @@ struct supervisor {
     int worker_lock;
     struct child children[CHILDREN_MAX];
     struct death_record deaths[CHILD_ROLES];
+    uint64_t generation; /* of the child started last */
     bool stopping;
     bool announced; /* readiness was reported to the service manager */
 };
@@ -51,6 +52,9 @@ void supervisor_hear(struct supervisor *supervisor, struct child *child);
 /* Starts what is due, kills what overstayed. Returns ms until the next such moment, -1 none. */
 int64_t supervisor_tick(struct supervisor *supervisor);
 int supervisor_count(const struct supervisor *supervisor, enum child_role role);
+/* Must the child at `index` end its connections now that the one at `ready` serves? Those that
+ * were started after it are not: they have a newer configuration and are still to come. */
+bool supervisor_is_replaced(const struct supervisor *supervisor, int index, int ready);
 
 /* ---- supervisor_reload.c ---- */
 
