@@ -176,16 +176,24 @@ static void take_configuration(struct worker *worker, struct config *config)
     log_info("configuration taken over");
 }
 
-/* Everything that may have come up, until nothing more has. */
+/* Takes in what has come up. 1: there may be more. The hooks are looked after even when the
+ * store fails: a timeout is a timeout. */
 static int do_round(struct worker *worker, struct error *error)
 {
+    struct error engine_error = {0};
     int taken = 0;
     int settled = 0;
-    if (dispatcher_take(&worker->dispatcher, &taken, error) != 0 ||
-        dispatcher_settle(&worker->dispatcher, &settled, error) != 0 ||
-        hook_engine_run(worker->engine, error) != 0)
+    int outcome = dispatcher_take(&worker->dispatcher, &taken, error);
+    if (outcome == 0)
+        outcome = dispatcher_settle(&worker->dispatcher, &settled, error);
+    if (taken > 0 || settled > 0)
+        admin_notify(worker->admin);
+    if (hook_engine_run(worker->engine, &engine_error) != 0 && outcome == 0) {
+        *error = engine_error;
+        outcome = -1;
+    }
+    if (outcome != 0)
         return -1;
-    admin_notify(worker->admin);
     return taken > 0 || settled > 0 ? 1 : 0;
 }
 

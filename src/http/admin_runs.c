@@ -282,8 +282,9 @@ void admin_patch_run(struct admin_request *request)
         state_write(request->admin->options.state, change_run, &change, &error) != 0) {
         admin_fail(request, &error);
     } else {
-        /* A result may have been waiting for this. */
+        /* A result may have been waiting for this, and whoever waits for one may go. */
         admin_wake_worker(request->admin);
+        admin_notify(request->admin);
         answer_run(request, 200, &change.run);
         run_record_fini(&change.run);
     }
