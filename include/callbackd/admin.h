@@ -18,7 +18,7 @@ struct admin;
 
 struct admin_options {
     const struct config *config; /* borrowed until stop or admin_reload */
-    const char *public_url;      /* base of callback URLs; borrowed until stop */
+    const char *public_url;      /* base of callback URLs; borrowed until stop or admin_reload */
     struct state *state;
     struct result_log *log;
     struct metrics *metrics; /* may be NULL */
@@ -28,9 +28,10 @@ struct admin_options {
 
 /* NULL on failure. */
 struct admin *admin_start(const struct admin_options *options, struct error *error);
-/* Requests from now on see this configuration (tokens, endpoints, hooks). Returns when no
- * request uses the old one. The listener and its TLS stay as they are. */
-void admin_reload(struct admin *admin, const struct config *config);
+/* Requests from now on see this configuration (tokens, endpoints, hooks) and public URL, both
+ * borrowed likewise. Returns when no request uses the old ones. The listener and its TLS stay as
+ * they are. */
+void admin_reload(struct admin *admin, const struct config *config, const char *public_url);
 /* Tell waiting long polls that results or runs changed. */
 void admin_notify(struct admin *admin);
 void admin_stop(struct admin *admin); /* NULL is allowed */

@@ -8,11 +8,14 @@
 #include "callbackd/os.h"
 #include "callbackd/text.h"
 
-enum { CONFIG_MAX_BYTES = 16 * 1024 * 1024, MESSAGE_MAX_BYTES = 4096 };
+enum { CONFIG_MAX_BYTES = 16 * 1024 * 1024, MESSAGE_MAX_BYTES = 65536 };
+
+static const char reload_message[] = "reload "; /* and the public URL */
 
 static const char *const message_names[] = {
-    [HANDOVER_NONE] = "",         [HANDOVER_GONE] = "",       [HANDOVER_READY] = "ready",
-    [HANDOVER_RELOAD] = "reload", [HANDOVER_DRAIN] = "drain", [HANDOVER_STOP] = "stop",
+    [HANDOVER_READY] = "ready",
+    [HANDOVER_DRAIN] = "drain",
+    [HANDOVER_STOP] = "stop",
 };
 enum { MESSAGE_NAMES = sizeof(message_names) / sizeof(message_names[0]) };
 
@@ -151,12 +154,33 @@ int handover_say(int control_fd, enum handover_message message, struct error *er
 }
 
 int handover_say_reload(
-    int control_fd, const struct config *config, enum config_role role, struct error *error)
+    int control_fd, const struct config *config, enum config_role role, const char *public_url,
+    struct error *error)
 {
-    return send_config(control_fd, message_names[HANDOVER_RELOAD], config, role, error);
+    CLEANUP_FREE char *message = text_format("%s%s", reload_message, public_url);
+    if (message == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a child's configuration");
+    return send_config(control_fd, message, config, role, error);
 }
 
-enum handover_message handover_listen(int control_fd, struct config **config_out)
+static enum handover_message take_reload(
+    const char *public_url, int fd, struct handover_reload *reload_out)
+{
+    struct error error = {0};
+    struct handover_reload reload = {
+        .config = read_config(fd, &error), .public_url = text_copy(public_url)};
+    if (reload.config != NULL && reload.public_url == NULL)
+        error_set(&error, ERROR_MEMORY, "no memory for the public URL");
+    if (reload.config != NULL && reload.public_url != NULL) {
+        *reload_out = reload;
+        return HANDOVER_RELOAD;
+    }
+    handover_reload_fini(&reload);
+    log_error("new configuration unreadable", LOG_ERROR(&error));
+    return HANDOVER_NONE;
+}
+
+enum handover_message handover_listen(int control_fd, struct handover_reload *reload_out)
 {
     struct error error = {0};
     CLEANUP_BUFFER struct buffer text;
@@ -167,18 +191,18 @@ enum handover_message handover_listen(int control_fd, struct config **config_out
         return error.code == ERROR_BUSY ? HANDOVER_NONE : HANDOVER_GONE;
     if (got == 0)
         return HANDOVER_GONE;
-    for (int i = HANDOVER_READY; i < MESSAGE_NAMES; i++) {
-        if (strcmp(buffer_text(&text), message_names[i]) != 0)
-            continue;
-        if (i != HANDOVER_RELOAD)
+    for (int i = HANDOVER_READY; i < MESSAGE_NAMES; i++)
+        if (message_names[i] != NULL && strcmp(buffer_text(&text), message_names[i]) == 0)
             return (enum handover_message)i;
-        struct config *config = read_config(fd, &error);
-        if (config == NULL) {
-            log_error("new configuration unreadable", LOG_ERROR(&error));
-            return HANDOVER_NONE;
-        }
-        *config_out = config;
-        return HANDOVER_RELOAD;
-    }
+    size_t prefix = strlen(reload_message);
+    if (reload_out != NULL && strncmp(buffer_text(&text), reload_message, prefix) == 0)
+        return take_reload(buffer_text(&text) + prefix, fd, reload_out);
     return HANDOVER_NONE;
+}
+
+void handover_reload_fini(struct handover_reload *reload)
+{
+    config_free(reload->config);
+    free(reload->public_url);
+    *reload = (struct handover_reload){0};
 }

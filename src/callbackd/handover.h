@@ -2,8 +2,8 @@
 /*
  * What the supervisor gives a child, over the control socket that the child is
  * born with as descriptor 3: one message each, with a descriptor where there is
- * one, then "start". Later messages on the same socket: "reload" (with a new
- * configuration), "drain" and "stop" to the child, "ready" from it. The end of
+ * one, then "start". Later messages on the same socket: "reload URL" (with a
+ * new configuration), "drain" and "stop" to the child, "ready" from it. The end of
  * the socket says that the other side is gone.
  *
  * Threads: one on each side.
@@ -58,8 +58,17 @@ void handover_fini(struct handover *handover);
 
 int handover_say(int control_fd, enum handover_message message, struct error *error);
 int handover_say_reload(
-    int control_fd, const struct config *config, enum config_role role, struct error *error);
-/* Does not block. With HANDOVER_RELOAD *config_out is the new configuration, the caller's. */
-enum handover_message handover_listen(int control_fd, struct config **config_out);
+    int control_fd, const struct config *config, enum config_role role, const char *public_url,
+    struct error *error);
+
+/* What comes with HANDOVER_RELOAD; the receiver's of it. */
+struct handover_reload {
+    struct config *config;
+    char *public_url;
+};
+/* Does not block. HANDOVER_RELOAD fills *reload_out; where that is NULL nobody may send a
+ * configuration, and one that comes is not looked at. */
+enum handover_message handover_listen(int control_fd, struct handover_reload *reload_out);
+void handover_reload_fini(struct handover_reload *reload);
 
 #endif

@@ -40,11 +40,10 @@ static void finish_requests(struct receiver *receiver, const struct config *conf
 /* Until the supervisor says how to end. */
 static void serve(struct receiver *receiver, const struct config *config)
 {
-    struct config *ignored = NULL;
     struct pollfd control = {.fd = HANDOVER_CONTROL_FD, .events = POLLIN};
     for (;;) {
         poll(&control, 1, -1);
-        switch (handover_listen(HANDOVER_CONTROL_FD, &ignored)) {
+        switch (handover_listen(HANDOVER_CONTROL_FD, NULL)) {
         case HANDOVER_STOP:
             receiver_drain(receiver);
             finish_requests(receiver, config);

@@ -168,8 +168,7 @@ static void retire_predecessors(struct supervisor *supervisor, int successor)
 
 void supervisor_hear(struct supervisor *supervisor, struct child *child)
 {
-    struct config *ignored = NULL;
-    if (handover_listen(child->control_fd, &ignored) != HANDOVER_READY)
+    if (handover_listen(child->control_fd, NULL) != HANDOVER_READY)
         return;
     child->ready = true;
     supervisor->deaths[child->role].early = 0;

@@ -51,7 +51,8 @@ static void tell_worker(struct supervisor *supervisor)
         if (child->pid == 0 || child->role != CHILD_WORKER)
             continue;
         if (handover_say_reload(
-                child->control_fd, supervisor->config, CONFIG_ROLE_WORKER, &error) != 0)
+                child->control_fd, supervisor->config, CONFIG_ROLE_WORKER, supervisor->public_url,
+                &error) != 0)
             log_error("worker not told of the reload", LOG_ERROR(&error));
     }
 }

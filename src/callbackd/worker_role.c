@@ -28,8 +28,8 @@ enum {
 struct worker {
     struct handover *handover;
     struct metrics *metrics;
-    struct config *config;   /* the one in force: the handover's, or of the last reload */
-    struct config *reloaded; /* ours to free; NULL until the first reload */
+    struct config *config;           /* the one in force: the handover's, or of the last reload */
+    struct handover_reload reloaded; /* empty until the first reload */
     struct state *state;
     struct result_log *log;
     struct hook_engine *engine;
@@ -147,23 +147,25 @@ static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
     state_close(worker->state);
     result_log_close(worker->log);
     http_client_cleanup();
-    config_free(worker->reloaded);
+    handover_reload_fini(&worker->reloaded);
     free(worker->runtime_directory);
 }
 
 /* ---- running ---- */
 
-static void take_configuration(struct worker *worker, struct config *config)
+/* Takes `reload`. */
+static void take_configuration(struct worker *worker, struct handover_reload *reload)
 {
     struct error error = {0};
     struct reconciler *reconciler = NULL;
+    struct config *config = reload->config;
     log_open(config->log_format, config->log_level, "worker");
     if (hook_engine_reload(worker->engine, config, &error) != 0) {
         log_error("hooks not reloaded, the old ones stay", LOG_ERROR(&error));
-        config_free(config);
+        handover_reload_fini(reload);
         return;
     }
-    admin_reload(worker->admin, config);
+    admin_reload(worker->admin, config, reload->public_url);
     reconciler_stop(worker->reconciler);
     reconciler = reconciler_start(config, worker->state, worker->log, worker->metrics, &error);
     if (reconciler == NULL)
@@ -171,8 +173,8 @@ static void take_configuration(struct worker *worker, struct config *config)
     worker->reconciler = reconciler;
     worker->dispatcher.config = config;
     worker->config = config;
-    config_free(worker->reloaded);
-    worker->reloaded = config;
+    handover_reload_fini(&worker->reloaded);
+    worker->reloaded = *reload;
     log_info("configuration taken over");
 }
 
@@ -264,10 +266,10 @@ static int64_t serve(struct worker *worker)
             drain_eventfd(fds[1].fd);
         if (fds[0].revents == 0)
             continue;
-        struct config *config = NULL;
-        enum handover_message message = handover_listen(HANDOVER_CONTROL_FD, &config);
+        struct handover_reload reload = {0};
+        enum handover_message message = handover_listen(HANDOVER_CONTROL_FD, &reload);
         if (message == HANDOVER_RELOAD)
-            take_configuration(worker, config);
+            take_configuration(worker, &reload);
         else if (message == HANDOVER_STOP)
             return worker->config->limits.stop_timeout_ms;
         else if (message == HANDOVER_GONE)

@@ -187,12 +187,11 @@ struct admin *admin_start(const struct admin_options *options, struct error *err
     return admin;
 }
 
-void admin_reload(struct admin *admin, const struct config *config)
+void admin_reload(struct admin *admin, const struct config *config, const char *public_url)
 {
     pthread_rwlock_wrlock(&admin->config_lock);
     admin->options.config = config;
-    if (config->public_url != NULL)
-        admin->options.public_url = config->public_url;
+    admin->options.public_url = public_url;
     pthread_rwlock_unlock(&admin->config_lock);
 }
 
