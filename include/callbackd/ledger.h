@@ -26,7 +26,7 @@
 struct ledger_registration {
     const char *workflow;
     const char *endpoint;        /* NULL: the first workflow-result endpoint with run-token */
-    int64_t deadline_at_ms;      /* wall; 0: none */
+    int64_t deadline_at_ms;      /* wall; 0: when its token expires */
     const char *tags_json;       /* NULL: none */
     const char *idempotency_key; /* NULL: none */
     const char *public_url;      /* base of the callback URL, no trailing slash */
@@ -71,6 +71,8 @@ int ledger_settle(
  * that they were launched: launching -> lost. At most `limit`; *moved_out counts. */
 int ledger_sweep(
     struct state_tx *tx, int64_t now_ms, int limit, int *moved_out, struct error *error);
+/* Would ledger_sweep move anything? Changes nothing: a look is cheaper than a sync. */
+int ledger_sweep_is_due(struct state_tx *tx, int64_t now_ms, bool *due_out, struct error *error);
 
 /* May hooks fire for this result? If it is final: the first such of its run, or of its key where
  * there is no run, unless the endpoint says otherwise. Running and truncated ones may always (the

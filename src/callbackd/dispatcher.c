@@ -213,6 +213,7 @@ int dispatcher_settle(struct dispatcher *dispatcher, int *settled_out, struct er
 
 struct sweeping {
     int64_t now_ms;
+    bool due;
     int moved;
 };
 
@@ -222,32 +223,22 @@ static int sweep(struct state_tx *tx, void *context, struct error *error)
     return ledger_sweep(tx, sweeping->now_ms, SWEEP_MAX, &sweeping->moved, error);
 }
 
-static int note_overdue(void *context, const struct run_record *run)
-{
-    (void)run;
-    ((struct sweeping *)context)->moved++;
-    return 1;
-}
-
-static int look_for_overdue(struct state_tx *tx, void *context, struct error *error)
+static int look_for_due(struct state_tx *tx, void *context, struct error *error)
 {
     struct sweeping *sweeping = context;
-    return state_run_due(tx, RUN_WAITING, sweeping->now_ms, 1, note_overdue, sweeping, error) < 0
-               ? -1
-               : 0;
+    return ledger_sweep_is_due(tx, sweeping->now_ms, &sweeping->due, error);
 }
 
 int dispatcher_sweep(struct dispatcher *dispatcher, struct error *error)
 {
     struct sweeping sweeping = {.now_ms = clock_wall_ms()};
-    /* Look first: a write costs a sync, and mostly nothing is overdue. */
-    if (state_read(dispatcher->state, look_for_overdue, &sweeping, error) != 0)
+    if (state_read(dispatcher->state, look_for_due, &sweeping, error) != 0)
         return -1;
-    if (sweeping.moved == 0)
+    if (!sweeping.due)
         return 0;
     if (state_write(dispatcher->state, sweep, &sweeping, error) != 0)
         return -1;
-    log_warning("runs are overdue", LOG_INT("count", sweeping.moved));
+    log_warning("runs are overdue or lost", LOG_INT("count", sweeping.moved));
     return 0;
 }
 

@@ -70,6 +70,15 @@ static char *make_url(
     return text;
 }
 
+/* Without a deadline of its own a run is waited for until its token expires: nothing can come by
+ * callback after that. */
+static int64_t deadline_of(
+    const struct config *config, const struct ledger_registration *registration)
+{
+    return registration->deadline_at_ms != 0 ? registration->deadline_at_ms
+                                             : registration->now_ms + config->run_token.lifetime_ms;
+}
+
 static int make_run(
     const struct config *config, const struct config_endpoint *endpoint,
     const struct ledger_registration *registration, struct run_record *run, struct error *error)
@@ -80,7 +89,7 @@ static int make_run(
         .workflow = text_copy(registration->workflow ? registration->workflow : ""),
         .endpoint = text_copy(endpoint->name),
         .registered_at_ms = registration->now_ms,
-        .deadline_at_ms = registration->deadline_at_ms,
+        .deadline_at_ms = deadline_of(config, registration),
         .tags_json = text_copy(registration->tags_json),
         .idempotency_key = text_copy(registration->idempotency_key),
     };

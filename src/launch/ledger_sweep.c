@@ -78,3 +78,22 @@ int ledger_sweep(
     free(due.ids);
     return result;
 }
+
+static int note_due(void *context, const struct run_record *run)
+{
+    (void)run;
+    *(bool *)context = true;
+    return 1;
+}
+
+int ledger_sweep_is_due(struct state_tx *tx, int64_t now_ms, bool *due_out, struct error *error)
+{
+    bool due = false;
+    if (state_run_due(tx, RUN_WAITING, now_ms, 1, note_due, &due, error) < 0 ||
+        (!due &&
+         state_run_due(tx, RUN_LAUNCHING, now_ms - launch_report_max_ms, 1, note_due, &due, error) <
+             0))
+        return -1;
+    *due_out = due;
+    return 0;
+}

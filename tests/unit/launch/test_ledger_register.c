@@ -68,6 +68,15 @@ static void a_run_is_launching_and_has_a_url_that_verifies(void **state)
     run_record_fini(&run);
 }
 
+static void without_a_deadline_a_run_is_waited_for_until_its_token_expires(void **state)
+{
+    struct ledger_fixture *f = *state;
+    struct id id = a_run(f, NULL, 0);
+    struct run_record run = run_now(f, &id);
+    assert_true(run.deadline_at_ms == t0 + f->config.run_token.lifetime_ms);
+    run_record_fini(&run);
+}
+
 static void a_token_outlives_a_late_deadline_by_a_day(void **state)
 {
     struct ledger_fixture *f = *state;
@@ -251,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LEDGER_TEST(a_run_is_launching_and_has_a_url_that_verifies),
+        LEDGER_TEST(without_a_deadline_a_run_is_waited_for_until_its_token_expires),
         LEDGER_TEST(a_token_outlives_a_late_deadline_by_a_day),
         LEDGER_TEST(the_first_endpoint_that_takes_runs_is_the_default),
         LEDGER_TEST(an_endpoint_that_takes_no_runs_is_invalid),

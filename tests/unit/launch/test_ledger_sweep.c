@@ -13,12 +13,15 @@ static void a_run_past_its_deadline_is_overdue(void **state)
     assert_int_equal(sweep(f, t0 + 2000, 10), 0);
 }
 
-static void a_run_without_deadline_waits(void **state)
+static void a_run_without_deadline_waits_until_its_token_expires(void **state)
 {
     struct ledger_fixture *f = *state;
     struct id id = a_launched_run(f, 10);
-    assert_int_equal(sweep(f, t0 + 365 * day_ms, 10), 0);
+    int64_t expiry_ms = t0 + f->config.run_token.lifetime_ms;
+    assert_int_equal(sweep(f, expiry_ms - 1, 10), 0);
     assert_run_state(f, &id, RUN_WAITING);
+    assert_int_equal(sweep(f, expiry_ms, 10), 1);
+    assert_run_state(f, &id, RUN_OVERDUE);
 }
 
 static void runs_that_have_ended_are_left_alone(void **state)
@@ -72,7 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LEDGER_TEST(a_run_past_its_deadline_is_overdue),
-        LEDGER_TEST(a_run_without_deadline_waits),
+        LEDGER_TEST(a_run_without_deadline_waits_until_its_token_expires),
         LEDGER_TEST(runs_that_have_ended_are_left_alone),
         LEDGER_TEST(a_launch_that_nobody_reported_is_lost_after_a_day),
         LEDGER_TEST(a_sweep_keeps_to_its_limit),
