@@ -13,13 +13,17 @@ enum {
     EXIT_FAILED = 1,
 };
 
-/* A successor serves already: wait until proxies have let go of their idle connections. */
-static void drain(struct receiver *receiver, const struct config *config)
+/* What the supervisor says within that time; -1: however long it takes. */
+static enum handover_message hear(int timeout_ms)
 {
-    int64_t until_ms =
-        clock_monotonic_ms() + config->limits.idle_timeout_ms + config->limits.request_timeout_ms;
-    while (receiver_connections(receiver) > 0 && clock_monotonic_ms() < until_ms)
-        poll(NULL, 0, POLL_MS);
+    struct pollfd control = {.fd = HANDOVER_CONTROL_FD, .events = POLLIN};
+    if (poll(&control, 1, timeout_ms) <= 0)
+        return HANDOVER_NONE;
+    enum handover_message message = handover_listen(HANDOVER_CONTROL_FD, NULL);
+    /* No supervisor, no service: a new one wants the lock and the address at once. */
+    if (message == HANDOVER_GONE)
+        _exit(EXIT_FAILED);
+    return message;
 }
 
 /* Nobody serves after us: requests under way are finished, idle connections are not waited for. */
@@ -37,28 +41,31 @@ static void finish_requests(struct receiver *receiver, const struct config *conf
     }
 }
 
+/* A successor serves already: wait until proxies have let go of their idle connections, or until
+ * everything is to stop. */
+static void drain(struct receiver *receiver, const struct config *config)
+{
+    int64_t until_ms =
+        clock_monotonic_ms() + config->limits.idle_timeout_ms + config->limits.request_timeout_ms;
+    while (receiver_connections(receiver) > 0 && clock_monotonic_ms() < until_ms) {
+        if (hear(POLL_MS) == HANDOVER_STOP) {
+            finish_requests(receiver, config);
+            return;
+        }
+    }
+}
+
 /* Until the supervisor says how to end. */
 static void serve(struct receiver *receiver, const struct config *config)
 {
-    struct pollfd control = {.fd = HANDOVER_CONTROL_FD, .events = POLLIN};
-    for (;;) {
-        poll(&control, 1, -1);
-        switch (handover_listen(HANDOVER_CONTROL_FD, NULL)) {
-        case HANDOVER_STOP:
-            receiver_drain(receiver);
-            finish_requests(receiver, config);
-            return;
-        case HANDOVER_DRAIN:
-            receiver_drain(receiver);
-            drain(receiver, config);
-            return;
-        case HANDOVER_GONE:
-            /* No supervisor, no service: a new one wants the lock and the address at once. */
-            _exit(EXIT_FAILED);
-        default:
-            break;
-        }
-    }
+    enum handover_message message = HANDOVER_NONE;
+    while (message != HANDOVER_STOP && message != HANDOVER_DRAIN)
+        message = hear(-1);
+    receiver_drain(receiver);
+    if (message == HANDOVER_STOP)
+        finish_requests(receiver, config);
+    else
+        drain(receiver, config);
 }
 
 int receiver_role(struct handover *handover, struct metrics *metrics)
