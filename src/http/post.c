@@ -168,7 +168,12 @@ static int read_body(struct post *post, struct error *error)
     post->reader = body_reader_new(&post->endpoint->rules);
     if (post->reader == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a body reader");
-    return http_request_read_body(post->request, &post->body, on_progress, post, error);
+    if (http_request_read_body(post->request, &post->body, on_progress, post, error) == 0)
+        return 0;
+    /* A body that we cut off ourselves is no fault of the sender, who must not take it for one. */
+    if (error->code == ERROR_INVALID && atomic_load(&post->receiver->stopping))
+        error_set(error, ERROR_IO, "stopped before the whole body was there");
+    return -1;
 }
 
 static int check_body(struct post *post, struct error *error)

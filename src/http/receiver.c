@@ -238,6 +238,7 @@ void receiver_stop(struct receiver *receiver)
 {
     if (receiver == NULL)
         return;
+    atomic_store(&receiver->stopping, true);
     for (size_t i = 0; i < receiver->group_count; i++)
         http_server_stop(receiver->groups[i].server);
     for (size_t i = 0; i < receiver->endpoint_count; i++)

@@ -33,6 +33,7 @@ struct receiver {
     size_t group_count;
     _Atomic int64_t requests;         /* in the handler now */
     _Atomic int64_t bodies_in_flight; /* bytes reserved by posts being read or stored */
+    _Atomic bool stopping;            /* bodies that have not come by now are cut off by us */
 };
 
 /* Takes one request for an endpoint to its answer. `rest` is what follows the endpoint's path. */
