@@ -84,8 +84,12 @@ static int remove_stale(const struct sockaddr_un *address, struct error *error)
         return 0;
     if (!S_ISSOCK(status.st_mode))
         return error_set(error, ERROR_IO, "%s is there and is not a socket", address->sun_path);
-    CLEANUP_FD int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0)
+    /* Refused is the one answer that says so: somebody may be too busy, or not let us in. */
+    CLEANUP_FD int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot make a socket");
+    if (connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+        errno != ECONNREFUSED)
         return error_set(error, ERROR_CONFLICT, "somebody listens on %s", address->sun_path);
     if (unlink(address->sun_path) != 0)
         return error_set_errno(error, ERROR_IO, errno, "cannot remove %s", address->sun_path);
@@ -107,16 +111,18 @@ static int open_unix(const struct config_listener *listener, struct error *error
     mode_t old_mask = umask(0177);
     int bound = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&address, sizeof(address));
     umask(old_mask);
-    if (bound != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
-        error_set_errno(error, ERROR_IO, errno, "cannot listen on %s", listener->unix_path);
-        os_close(fd);
-        return -1;
-    }
-    if (set_owner(listener, error) != 0) {
-        os_close(fd);
-        return -1;
-    }
-    return fd;
+    int outcome = 0;
+    if (bound != 0 || listen(fd, LISTEN_BACKLOG) != 0)
+        outcome =
+            error_set_errno(error, ERROR_IO, errno, "cannot listen on %s", listener->unix_path);
+    else
+        outcome = set_owner(listener, error);
+    if (outcome == 0)
+        return fd;
+    os_close(fd);
+    if (bound == 0)
+        unlink(address.sun_path);
+    return -1;
 }
 
 static int open_listener(const struct config_listener *listener, struct error *error)
@@ -162,6 +168,16 @@ static int open_public(
     return 0;
 }
 
+/* Mode and group of Unix sockets that are taken over may be others now. */
+static int own_taken(const struct config *config, const int *from, struct error *error)
+{
+    for (size_t i = 0; i < config->listener_count; i++)
+        if (from[i] >= 0 && config->listeners[i].unix_path != NULL &&
+            set_owner(&config->listeners[i], error) != 0)
+            return -1;
+    return 0;
+}
+
 int listeners_open(
     const struct config *config, bool with_receiver, bool with_admin, struct listeners *old,
     const struct config *old_config, struct listeners *listeners_out, struct error *error)
@@ -180,8 +196,9 @@ int listeners_open(
     bool keep_admin = old != NULL && old->admin >= 0;
     if ((with_receiver && open_public(config, old, old_config, &opened, from, taken, error) != 0) ||
         (with_admin && !keep_admin &&
-         (opened.admin = open_listener(&config->admin.listener, error)) < 0)) {
-        listeners_close(&opened, NULL);
+         (opened.admin = open_listener(&config->admin.listener, error)) < 0) ||
+        own_taken(config, from, error) != 0) {
+        listeners_close(&opened);
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
@@ -198,20 +215,28 @@ int listeners_open(
     return 0;
 }
 
-void listeners_close(struct listeners *listeners, const struct config *config)
+static bool is_unix_socket(int fd)
 {
-    for (size_t i = 0; i < listeners->count; i++) {
-        if (listeners->fds[i] < 0)
-            continue;
-        os_close(listeners->fds[i]);
-        if (config != NULL && config->listeners[i].unix_path != NULL)
-            unlink(config->listeners[i].unix_path);
-    }
-    if (listeners->admin >= 0) {
-        os_close(listeners->admin);
-        if (config != NULL && config->admin.listener.unix_path != NULL)
-            unlink(config->admin.listener.unix_path);
-    }
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address);
+    return fd >= 0 && getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+           address.ss_family == AF_UNIX;
+}
+
+/* Where the kernel says that it listens: the configuration may have moved on. */
+static void close_listener(int fd)
+{
+    CLEANUP_FREE char *path = is_unix_socket(fd) ? listener_address(fd) : NULL;
+    if (path != NULL)
+        unlink(path);
+    os_close(fd);
+}
+
+void listeners_close(struct listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++)
+        close_listener(listeners->fds[i]);
+    close_listener(listeners->admin);
     free(listeners->fds);
     *listeners = (struct listeners){.admin = -1};
 }
@@ -251,14 +276,16 @@ char *listeners_public_url(const struct listeners *listeners, const struct confi
     return text_copy("http://localhost");
 }
 
+/* As it is where it is open; an admin listener stays where it was after a reload. */
 static void write_listener(
     struct json_writer *writer, const struct config_listener *listener, int fd)
 {
     CLEANUP_FREE char *address = listener_address(fd);
-    bool is_unix = listener->unix_path != NULL;
+    bool is_unix = fd >= 0 ? is_unix_socket(fd) : listener->unix_path != NULL;
+    const char *unix_path = fd >= 0 ? address : listener->unix_path;
     json_object_begin(writer);
     json_member_text(writer, "address", is_unix ? "" : address);
-    json_member_text(writer, "unix", is_unix ? listener->unix_path : "");
+    json_member_text(writer, "unix", is_unix ? unix_path : "");
     json_member_bool(writer, "tls", listener->tls.enabled);
     json_object_end(writer);
 }

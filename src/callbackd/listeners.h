@@ -20,12 +20,13 @@ struct listeners {
 };
 
 /* Opens what `config` names; a socket that `old` (may be NULL) has for the same address is
- * taken over from it, and is -1 there afterwards. On failure `old` is as it was. */
+ * taken over from it, with the mode and group of now, and is -1 there afterwards. On failure `old`
+ * is as it was. */
 int listeners_open(
     const struct config *config, bool with_receiver, bool with_admin, struct listeners *old,
     const struct config *old_config, struct listeners *listeners_out, struct error *error);
-/* Closes what is open; `config` (NULL: keep them) names Unix sockets to remove. */
-void listeners_close(struct listeners *listeners, const struct config *config);
+/* Closes what is open, and removes the Unix sockets among it. */
+void listeners_close(struct listeners *listeners);
 
 /* "host:port" as the kernel has it, or the path of a Unix socket. The caller frees. */
 char *listener_address(int fd);

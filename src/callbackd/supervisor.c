@@ -254,7 +254,7 @@ static void run(struct supervisor *supervisor)
 
 static void finish(struct supervisor *supervisor)
 {
-    listeners_close(&supervisor->listeners, supervisor->config);
+    listeners_close(&supervisor->listeners);
     metrics_close(supervisor->metrics);
     os_close(supervisor->metrics_fd);
     os_close(supervisor->wake_fd);

@@ -34,7 +34,7 @@ static int replace(struct supervisor *supervisor, struct config *config, struct 
     char *public_url = listeners_public_url(&listeners, config);
     if (!same_admin(&config->admin.listener, &supervisor->config->admin.listener))
         log_warning("admin address is taken over at the next restart");
-    listeners_close(&supervisor->listeners, supervisor->config);
+    listeners_close(&supervisor->listeners);
     supervisor->listeners = listeners;
     config_free(supervisor->config);
     supervisor->config = config;

@@ -81,7 +81,7 @@ static void sockets_are_opened_nonblocking_and_with_their_mode(void **state)
     assert_int_equal(stat(place.unix_path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0660);
     assert_int_equal(connect_unix(place.unix_path), 0);
-    listeners_close(&listeners, config);
+    listeners_close(&listeners);
     assert_int_equal(access(place.unix_path, F_OK), -1);
     remove_place(&place);
 }
@@ -94,10 +94,12 @@ static void a_socket_file_left_by_a_crash_is_replaced(void **state)
     struct listeners listeners;
     struct error error = {0};
     assert_int_equal(listeners_open(config, true, false, NULL, NULL, &listeners, &error), 0);
-    listeners_close(&listeners, NULL); /* keeps the file, as a crash does */
+    close(listeners.fds[1]); /* the file stays, as after a crash */
+    listeners.fds[1] = -1;
+    listeners_close(&listeners);
     assert_int_equal(access(place.unix_path, F_OK), 0);
     assert_int_equal(listeners_open(config, true, false, NULL, NULL, &listeners, &error), 0);
-    listeners_close(&listeners, config);
+    listeners_close(&listeners);
     remove_place(&place);
 }
 
@@ -113,7 +115,7 @@ static void a_socket_in_use_and_a_plain_file_are_left_alone(void **state)
     assert_int_equal(listeners_open(config, true, false, NULL, NULL, &second, &error), -1);
     assert_int_equal(error.code, ERROR_CONFLICT);
     assert_int_equal(connect_unix(place.unix_path), 0);
-    listeners_close(&listeners, config);
+    listeners_close(&listeners);
     close(open(place.unix_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     assert_int_equal(listeners_open(config, true, false, NULL, NULL, &second, &error), -1);
     assert_int_equal(access(place.unix_path, F_OK), 0);
@@ -135,9 +137,9 @@ static void a_reload_takes_over_sockets_for_the_same_place(void **state)
     assert_int_equal(new.fds[0], tcp);
     assert_int_equal(new.admin, admin);
     assert_int_equal(old.fds[0], -1);
-    listeners_close(&old, config);
+    listeners_close(&old);
     assert_int_equal(connect_unix(place.unix_path), 0);
-    listeners_close(&new, config);
+    listeners_close(&new);
     remove_place(&place);
 }
 
@@ -157,7 +159,52 @@ static void a_failed_reload_leaves_the_old_sockets(void **state)
     assert_int_equal(listeners_open(&bad, true, true, &old, config, &new, &error), -1);
     assert_true(old.fds[0] >= 0 && old.fds[1] >= 0 && old.admin >= 0);
     assert_int_equal(connect_unix(place.unix_path), 0);
-    listeners_close(&old, config);
+    listeners_close(&old);
+    remove_place(&place);
+}
+
+static void a_reload_gives_a_socket_its_new_mode(void **state)
+{
+    (void)state;
+    struct place place = make_place();
+    const struct config *config = fill(&place);
+    struct listeners old;
+    struct listeners new;
+    struct error error = {0};
+    struct stat status;
+    assert_int_equal(listeners_open(config, true, true, NULL, NULL, &old, &error), 0);
+    struct config_listener wanted[2] = {place.public[0], place.public[1]};
+    wanted[1].mode = 0666;
+    struct config changed = place.config;
+    changed.listeners = wanted;
+    assert_int_equal(listeners_open(&changed, true, true, &old, config, &new, &error), 0);
+    assert_int_equal(stat(place.unix_path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0666);
+    listeners_close(&old);
+    listeners_close(&new);
+    remove_place(&place);
+}
+
+static void an_admin_listener_that_stayed_is_announced_and_removed_where_it_is(void **state)
+{
+    (void)state;
+    struct place place = make_place();
+    const struct config *config = fill(&place);
+    struct listeners listeners;
+    struct error error = {0};
+    CLEANUP_FREE char *foreign = text_format("%s/foreign.sock", place.directory);
+    close(open(foreign, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_int_equal(listeners_open(config, true, true, NULL, NULL, &listeners, &error), 0);
+    struct config moved = place.config;
+    moved.admin.listener = (struct config_listener){.unix_path = foreign, .mode = 0600};
+    assert_int_equal(listeners_announce(&listeners, &moved, "http://x", &error), 0);
+    CLEANUP_FREE char *path = text_format("%s/listeners.json", place.directory);
+    CLEANUP_BUFFER struct buffer json;
+    buffer_init(&json, 65536);
+    assert_int_equal(os_read_file(path, &json, &error), 0);
+    assert_null(strstr(buffer_text(&json), foreign));
+    listeners_close(&listeners);
+    assert_int_equal(unlink(foreign), 0);
     remove_place(&place);
 }
 
@@ -179,7 +226,7 @@ static void real_addresses_are_announced(void **state)
     assert_int_equal(os_read_file(path, &json, &error), 0);
     assert_non_null(strstr(buffer_text(&json), url));
     assert_non_null(strstr(buffer_text(&json), place.unix_path));
-    listeners_close(&listeners, config);
+    listeners_close(&listeners);
     remove_place(&place);
 }
 
@@ -191,6 +238,8 @@ int main(void)
         cmocka_unit_test(a_socket_in_use_and_a_plain_file_are_left_alone),
         cmocka_unit_test(a_reload_takes_over_sockets_for_the_same_place),
         cmocka_unit_test(a_failed_reload_leaves_the_old_sockets),
+        cmocka_unit_test(a_reload_gives_a_socket_its_new_mode),
+        cmocka_unit_test(an_admin_listener_that_stayed_is_announced_and_removed_where_it_is),
         cmocka_unit_test(real_addresses_are_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
