@@ -140,10 +140,12 @@ static int worker_start(struct worker *worker, struct error *error)
 
 static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
 {
-    reconciler_stop(worker->reconciler);
     if (worker->engine != NULL)
         hook_engine_stop(worker->engine, hooks_grace_ms);
     admin_stop(worker->admin);
+    /* Last: a slow workflow API may hold it up until we are killed, and by now that costs nothing.
+     */
+    reconciler_stop(worker->reconciler);
     state_close(worker->state);
     result_log_close(worker->log);
     http_client_cleanup();
