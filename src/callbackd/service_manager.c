@@ -4,8 +4,7 @@
 #ifdef CALLBACKD_HAVE_SYSTEMD
 #include <inttypes.h>
 #include <systemd/sd-daemon.h>
-
-#include "callbackd/clock.h"
+#include <time.h>
 
 void service_manager_ready(void)
 {
@@ -14,7 +13,11 @@ void service_manager_ready(void)
 
 void service_manager_reloading(void)
 {
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic_ns() / 1000);
+    /* By systemd's clock, which stands still while the machine sleeps. */
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t now_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, now_us);
 }
 
 void service_manager_stopping(void)

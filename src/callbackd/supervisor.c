@@ -185,7 +185,9 @@ static void take_signals(struct supervisor *supervisor)
                 continue;
             service_manager_reloading();
             supervisor_reload(supervisor);
-            service_manager_ready();
+            /* What was not ready before is not ready now. */
+            if (supervisor->announced)
+                service_manager_ready();
         } else {
             begin_stop(supervisor);
         }
