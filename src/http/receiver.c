@@ -7,7 +7,10 @@
 #include "callbackd/log.h"
 #include "callbackd/os.h"
 
-enum { HEADERS_MAX_BYTES = 16384 };
+enum {
+    HEADERS_MAX_BYTES = 16384,
+    CONNECTIONS_PER_SERVER = 1024, /* a thread each: http_server_start takes no more */
+};
 
 static void answer_ready(struct receiver *receiver, struct http_request *request)
 {
@@ -176,6 +179,12 @@ static int start_server(
     }
     if (options.connections < 1)
         options.connections = 1;
+    if (options.connections > CONNECTIONS_PER_SERVER) {
+        log_warning(
+            "limits.connections is more than a server takes",
+            LOG_INT("taken", CONNECTIONS_PER_SERVER));
+        options.connections = CONNECTIONS_PER_SERVER;
+    }
     receiver->groups[group].server = http_server_start(&options, error);
     free(sockets);
     return receiver->groups[group].server != NULL ? 0 : -1;

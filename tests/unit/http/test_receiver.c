@@ -219,6 +219,22 @@ static void only_the_endpoints_path_is_an_endpoint(void **state)
     }
 }
 
+static void more_connections_than_a_server_takes_are_as_many_as_it_takes(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    char answer[ANSWER_BYTES];
+    struct receiver_options options = {
+        .config = &f->config, .log = f->log, .listeners = &f->listener};
+    receiver_stop(f->receiver);
+    f->config.limits.connections = 100000;
+    f->receiver = receiver_start(&options, &error);
+    assert_non_null(f->receiver);
+    int fd = connect_to(f);
+    send_text(fd, POST_HEAD "Content-Length: 2\r\n\r\n[]");
+    assert_non_null(strstr(answer_of(fd, answer), "HTTP/1.1 200 "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +247,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_declared_length_over_the_limit_is_413_unread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_the_endpoints_path_is_an_endpoint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            more_connections_than_a_server_takes_are_as_many_as_it_takes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
