@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# packages.sh [--list] build|tests...: the Debian packages that building and
-# testing need, in one place. Installs those that are missing; does nothing, and
+# packages.sh [--list] build|tests|bench...: the Debian packages that building,
+# testing and benchmarks need, in one place. Installs those that are missing; does nothing, and
 # needs no network and no rights, when none is. As root, or with sudo.
 set -euo pipefail
 
@@ -18,6 +18,8 @@ readonly TESTS=(
     clang llvm libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
     binutils python3 python3-pytest python3-pytest-xdist nginx git
 )
+# What tests/bench/run.sh needs beside the first.
+readonly BENCH=(python3 nginx wrk webhook)
 
 die() {
     printf 'packages: %s\n' "$*" >&2
@@ -28,6 +30,7 @@ packages_of() {
     case $1 in
     build) printf '%s\n' "${BUILD[@]}" ;;
     tests) printf '%s\n' "${TESTS[@]}" ;;
+    bench) printf '%s\n' "${BENCH[@]}" ;;
     esac
 }
 
@@ -85,10 +88,10 @@ main() {
         list=yes
         shift
     fi
-    [[ $# -ge 1 ]] || die "usage: packages.sh [--list] build|tests..."
+    [[ $# -ge 1 ]] || die "usage: packages.sh [--list] build|tests|bench..."
     local -a wanted=() missing=()
     for group in "$@"; do
-        [[ $group == build || $group == tests ]] || die "there is no group $group"
+        [[ $group == build || $group == tests || $group == bench ]] || die "there is no group $group"
         while read -r package; do wanted+=("$package"); done < <(packages_of "$group")
     done
     if [[ $list == yes ]]; then

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""measure.py BUILD DIRECTORY OUT [--short] [--only GROUP] [--rounds N]: measures the servers in
+turn and writes what was seen to OUT, as JSON.
+
+Every measurement starts its server anew, with an empty store, warms it up and asks it for a
+while; the servers take turns in each round, and what is compared is compared within a round.
+"""
+import argparse
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+import machine
+import prefill
+import processes
+from servers import SERVERS, Callbackd, Place
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WARM_UP_S = 0.4
+TOKENS_PER_S = 60_000
+HALF_ROUNDS_S = 3
+IDLE_SETTLE_S = 1.0
+
+SHORT = {"main_s": 1.0, "matrix_s": 0.4, "half_s": 1.5, "rounds": 5, "matrix_rounds": 1,
+         "rows": 1_000_000}
+FULL = {"main_s": 2.0, "matrix_s": 1.5, "half_s": 3.0, "rounds": 5, "matrix_rounds": 3,
+        "rows": 10_000_000}
+
+
+def say(text):
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+def run_load(server, seconds, connections, body, new, rate, warm_up=WARM_UP_S):
+    tokens = int((seconds + warm_up) * min(TOKENS_PER_S, 2 * rate if rate else TOKENS_PER_S))
+    command = [server.place.bench / "bench_load", *server.load(), "--connections", connections,
+               "--body", body, "--seconds", seconds, "--warm-up", warm_up, "--tokens",
+               tokens if body < 100_000 and not new else tokens // 10]
+    if new:
+        command.append("--new-connections")
+    if rate:
+        command += ["--rate", f"{rate:.0f}"]
+    done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return json.loads(done.stdout)
+
+
+def measure(server, seconds, connections=64, body=500, new=False, rate=0):
+    """One burst: the load's own counts, and what the server's processes used for each request."""
+    pids = processes.tree(server.pid)
+    cpu, switches = processes.cpu_s(pids), processes.context_switches(pids)
+    seen = run_load(server, seconds, connections, body, new, rate)
+    requests = max(1, seen["all"])
+    seen["cpu_us"] = (processes.cpu_s(pids) - cpu) * 1e6 / requests
+    seen["switches"] = (processes.context_switches(pids) - switches) / requests
+    others = {status: count for status, count in seen["statuses"].items() if status != "200"}
+    if seen["errors"] or others:
+        say(f"{type(server).__name__}: {seen['errors']} without an answer, {others}")
+    return seen
+
+
+def take_turns(place, names, rounds, seconds, **how):
+    """{name: [measurement of each round]}"""
+    seen = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            with SERVERS[name](place) as server:
+                seen[name].append(measure(server, seconds, **how))
+    for name in names:
+        rates = [one["per_second"] for one in seen[name]]
+        say(f"{name:15} {statistics.median(rates):9,.0f}/s  "
+            f"cpu {statistics.median(one['cpu_us'] for one in seen[name]):6.1f} us  "
+            f"switches {statistics.median(one['switches'] for one in seen[name]):.2f}  {how or ''}")
+    return seen
+
+
+# ---- groups of measurements ----
+
+def group_main(place, plan, results):
+    """The figures: 64 kept connections, 500 bytes."""
+    results["main"] = take_turns(place, list(SERVERS), plan["rounds"], plan["main_s"])
+
+
+def group_new_tls(place, plan, results):
+    results["new_tls"] = take_turns(place, ["callbackd-tls", "nginx-tls", "civetweb-tls"],
+                                    plan["rounds"], plan["main_s"], new=True)
+
+
+def group_half(place, plan, results):
+    """Latencies at half of the rate that each server reached in the main group, at a constant
+    rate; then callbackd's and nginx's at the same rate, half of callbackd's."""
+    names = ["callbackd", "nginx", "civetweb", "callbackd-tls", "nginx-tls"]
+    half = {name: statistics.median(one["per_second"] for one in results["main"][name]) / 2
+            for name in names}
+    results["half_rate"] = half
+    results["half"] = {name: [] for name in names}
+    for _ in range(plan["rounds"]):
+        for name in names:
+            with SERVERS[name](place) as server:
+                results["half"][name].append(measure(server, plan["half_s"], rate=half[name]))
+    for name in names:
+        p99 = statistics.median(one["p99_us"] for one in results["half"][name])
+        say(f"{name:15} p99 {p99:7,.0f} us at {half[name]:,.0f}/s")
+
+
+def group_matrix(place, plan, results):
+    cells = [(connections, 500, new) for connections in (1, 16, 64, 256) for new in (False, True)]
+    cells += [(64, 16 * 1024, False), (64, 1024 * 1024, False)]
+    results["matrix"] = []
+    for connections, body, new in cells:
+        how = {"connections": connections, "body": body, "new": new}
+        if (connections, body, new) == (64, 500, False):
+            seen = results.get("main") or {}
+        else:
+            seen = take_turns(place, list(SERVERS), plan["matrix_rounds"], plan["matrix_s"], **how)
+        results["matrix"].append({**how, "seen": seen})
+
+
+def group_memory(place, plan, results):
+    """PSS of all processes with limits.connections 256: idle, and under 256 connections."""
+    results["memory"] = []
+    for _ in range(3):
+        with Callbackd(place, connections=256) as server:
+            time.sleep(IDLE_SETTLE_S)
+            idle = processes.pss_bytes(processes.tree(server.pid))
+            command = [place.bench / "bench_load", *server.load(), "--connections", 256,
+                       "--seconds", 3, "--tokens", 100_000]
+            with subprocess.Popen([str(part) for part in command],
+                                  stdout=subprocess.DEVNULL) as load:
+                peak = 0
+                while load.poll() is None:
+                    peak = max(peak, processes.pss_bytes(processes.tree(server.pid)))
+                    time.sleep(0.1)
+            results["memory"].append({"idle": idle, "load": peak})
+            say(f"memory: idle {idle / 2**20:.1f} MiB, under load {peak / 2**20:.1f} MiB")
+
+
+def make_prefilled(place, rows):
+    """Kept from run to run: it is only ever added to."""
+    mark = place.prefilled / f"rows-{rows}"
+    if mark.exists():
+        return
+    shutil.rmtree(place.prefilled, ignore_errors=True)
+    with Callbackd(place, store=place.prefilled):
+        pass
+    started = time.monotonic()
+    prefill.fill(place.prefilled, rows, lambda text: None)
+    say(f"a store with {rows:,} results made in {time.monotonic() - started:.0f} s")
+    mark.touch()
+
+
+def group_large(place, plan, results):
+    make_prefilled(place, plan["rows"])
+    large = results["large"] = {"rows": plan["rows"], "empty": [], "filled": []}
+    for _ in range(plan["rounds"]):
+        for name, store in (("empty", None), ("filled", place.prefilled)):
+            with Callbackd(place, store=store) as server:
+                server.catch_up()
+                large[name].append(measure(server, plan["main_s"]))
+    for name in ("empty", "filled"):
+        say(f"store {name:7} "
+            f"{statistics.median(one['per_second'] for one in large[name]):9,.0f}/s")
+
+
+def group_wrk(place, plan, results):
+    """The load generator beside wrk: it must not be the one that is measured."""
+    results["wrk"] = {"wrk": [], "load": []}
+    script = place.directory / "post.lua"
+    script.write_text('wrk.method = "POST"\nwrk.body = string.rep("x", 500)\n')
+    for _ in range(3):
+        with SERVERS["nginx"](place) as server:
+            results["wrk"]["load"].append(
+                run_load(server, plan["main_s"], 64, 500, False, 0)["per_second"])
+            done = subprocess.run(
+                ["wrk", "-t2", "-c64", f"-d{max(1, round(plan['main_s']))}s", "-s", script,
+                 f"http://127.0.0.1:{server.port}/callback"],
+                check=True, capture_output=True, text=True)
+            line = next(line for line in done.stdout.splitlines() if "Requests/sec" in line)
+            results["wrk"]["wrk"].append(float(line.split()[1]))
+    say("nginx asked by wrk {:,.0f}/s, by load {:,.0f}/s".format(
+        *(statistics.median(results["wrk"][name]) for name in ("wrk", "load"))))
+
+
+GROUPS = {"main": group_main, "new_tls": group_new_tls, "half": group_half,
+          "memory": group_memory, "large": group_large, "wrk": group_wrk, "matrix": group_matrix}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--only", action="append", choices=list(GROUPS))
+    parser.add_argument("--rounds", type=int)
+    arguments = parser.parse_args()
+    plan = dict(SHORT if arguments.short else FULL)
+    if arguments.rounds:
+        plan["rounds"] = arguments.rounds
+    place = Place(arguments.build.resolve(), arguments.directory.resolve())
+    place.prepare(ROOT)
+    results = {"form": "short" if arguments.short else "full", "plan": plan}
+    results["machine"] = machine.describe(place.directory)
+    started = time.monotonic()
+    for name in arguments.only or GROUPS:
+        GROUPS[name](place, plan, results)
+    results["took_s"] = round(time.monotonic() - started)
+    arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+    shutil.rmtree(place.directory / "server", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
