@@ -151,32 +151,62 @@ int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error 
 
 struct settling {
     struct batch batch;
-    int64_t seqs[SETTLE_MAX];
+    int64_t *seqs; /* of all that are pending, newest first */
     size_t count;
+    size_t capacity;
+    struct id last; /* of the one at count - 1 */
+    size_t from;    /* the slice of them at hand: from, and up to but not including `to` */
+    size_t to;
     int settled;
+    bool failed;
 };
 
 static int collect_pending(void *context, const struct result_record *result)
 {
     struct settling *settling = context;
+    if (settling->count == settling->capacity) {
+        size_t capacity = settling->capacity + SETTLE_MAX;
+        int64_t *seqs = reallocarray(settling->seqs, capacity, sizeof(*seqs));
+        settling->failed = seqs == NULL;
+        if (seqs == NULL)
+            return 1;
+        settling->seqs = seqs;
+        settling->capacity = capacity;
+    }
     settling->seqs[settling->count++] = result->seq;
-    return settling->count == SETTLE_MAX;
+    settling->last = result->id;
+    return 0;
 }
 
+/* All of them: were only the newest looked at, those behind would wait for as long as others
+ * come. */
 static int find_pending(struct state_tx *tx, void *context, struct error *error)
 {
+    struct settling *settling = context;
     struct result_filter filter = {.status = -1, .pending = 1, .limit = SETTLE_MAX};
-    return state_result_list(tx, &filter, collect_pending, context, error) < 0 ? -1 : 0;
+    size_t before;
+    struct id last;
+    do {
+        before = settling->count;
+        if (state_result_list(tx, &filter, collect_pending, settling, error) < 0)
+            return -1;
+        if (settling->failed)
+            return error_set(error, ERROR_MEMORY, "no memory for results that wait");
+        last = settling->last;
+        filter.before = &last;
+    } while (settling->count - before == SETTLE_MAX);
+    return 0;
 }
 
-static int settle_all(struct state_tx *tx, void *context, struct error *error)
+static int settle_slice(struct state_tx *tx, void *context, struct error *error)
 {
     struct settling *settling = context;
     struct dispatcher *dispatcher = settling->batch.dispatcher;
     int64_t now_ms = settling->batch.now_ms;
     settling->settled = 0;
+    settling->batch.mismatched = 0;
     /* The list is newest first; the first result of a run is the one that triggers. */
-    for (size_t i = settling->count; i-- > 0;) {
+    for (size_t i = settling->to; i-- > settling->from;) {
         struct result_record result = {0};
         if (state_result_by_seq(tx, settling->seqs[i], &result, error) != 0)
             return -1;
@@ -192,21 +222,31 @@ static int settle_all(struct state_tx *tx, void *context, struct error *error)
     return 0;
 }
 
+/* In slices, oldest first: no transaction holds up the others for long. */
+static int settle_all(struct settling *settling, int *settled_out, struct error *error)
+{
+    struct dispatcher *dispatcher = settling->batch.dispatcher;
+    for (settling->to = settling->count; settling->to > 0; settling->to = settling->from) {
+        settling->from = settling->to > SETTLE_MAX ? settling->to - SETTLE_MAX : 0;
+        if (state_write(dispatcher->state, settle_slice, settling, error) != 0)
+            return -1;
+        metrics_add(dispatcher->metrics, METRIC_RESULTS_MISMATCHED, settling->batch.mismatched);
+        *settled_out += settling->settled;
+    }
+    return 0;
+}
+
 int dispatcher_settle(struct dispatcher *dispatcher, int *settled_out, struct error *error)
 {
     struct settling settling = {
         .batch = {.dispatcher = dispatcher, .now_ms = clock_wall_ms()},
     };
     *settled_out = 0;
-    if (state_read(dispatcher->state, find_pending, &settling, error) != 0)
-        return -1;
-    if (settling.count == 0)
-        return 0;
-    if (state_write(dispatcher->state, settle_all, &settling, error) != 0)
-        return -1;
-    metrics_add(dispatcher->metrics, METRIC_RESULTS_MISMATCHED, settling.batch.mismatched);
-    *settled_out = settling.settled;
-    return 0;
+    int outcome = state_read(dispatcher->state, find_pending, &settling, error);
+    if (outcome == 0)
+        outcome = settle_all(&settling, settled_out, error);
+    free(settling.seqs);
+    return outcome;
 }
 
 /* ---- deadlines and retention ---- */

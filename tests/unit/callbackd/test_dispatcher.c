@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "callbackd/clock.h"
+#include "callbackd/ledger.h"
+#include "dispatcher.h"
+
+enum { MORE_THAN_A_SLICE = 300 };
+
+struct fixture {
+    char directory[64];
+    struct config_endpoint endpoint;
+    struct config config;
+    struct state *state;
+    struct result_log *log;
+    struct hook_engine *engine;
+    struct dispatcher dispatcher;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct error error = {0};
+    assert_non_null(f);
+    snprintf(f->directory, sizeof(f->directory), "/tmp/callbackd-dispatcher-XXXXXX");
+    assert_non_null(mkdtemp(f->directory));
+    f->endpoint =
+        (struct config_endpoint){.name = "in", .path = "/in", .kind = BODY_WORKFLOW_RESULT};
+    f->config = (struct config){
+        .endpoints = &f->endpoint,
+        .endpoint_count = 1,
+        .promptlayer = {.launch_grace_ms = 3600000},
+        .store = {.retention_ms = 3600000}};
+    assert_int_equal(store_prepare(f->directory, &error), 0);
+    struct result_log_options log_options = {.directory = f->directory, .wake_fd = -1};
+    f->log = result_log_open(&log_options, &error);
+    f->state = state_open(f->directory, &error);
+    assert_non_null(f->log);
+    assert_non_null(f->state);
+    struct hook_engine_options engine_options = {
+        .config = &f->config, .state = f->state, .log = f->log, .runtime_directory = f->directory};
+    f->engine = hook_engine_start(&engine_options, &error);
+    assert_non_null(f->engine);
+    f->dispatcher = (struct dispatcher){
+        .config = &f->config, .state = f->state, .log = f->log, .engine = f->engine};
+    *state = f;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status, (void)kind, (void)place;
+    return remove(path);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    hook_engine_stop(f->engine, 0);
+    state_close(f->state);
+    result_log_close(f->log);
+    nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(f);
+    return 0;
+}
+
+/* ---- steps ---- */
+
+static int insert_launching(struct state_tx *tx, void *context, struct error *error)
+{
+    bool existing = false;
+    struct run_record run = {
+        .id = *(const struct id *)context,
+        .state = RUN_LAUNCHING,
+        .workflow = "w",
+        .endpoint = "in",
+        .registered_at_ms = clock_wall_ms()};
+    return state_run_insert(tx, &run, &existing, error);
+}
+
+static struct id launching_run(struct fixture *f)
+{
+    struct error error = {0};
+    struct id run = id_new();
+    assert_int_equal(state_write(f->state, insert_launching, &run, &error), 0);
+    return run;
+}
+
+static int launch(struct state_tx *tx, void *context, struct error *error)
+{
+    struct run_record run = {0};
+    int outcome = ledger_launched(tx, context, 7, clock_wall_ms(), &run, error);
+    run_record_fini(&run);
+    return outcome;
+}
+
+/* A result of execution 7; its seq. */
+static int64_t receive(struct fixture *f, struct id run)
+{
+    struct error error = {0};
+    struct body_summary summary = {
+        .status = STATUS_SUCCESS, .has_execution_id = true, .execution_id = 7};
+    struct result_receipt receipt = {0};
+    struct result_post post = {
+        .endpoint = "in",
+        .kind = BODY_WORKFLOW_RESULT,
+        .has_run = true,
+        .run = run,
+        .summary = &summary,
+        .delivery_id = "",
+        .source = "callback",
+        .received_at_ms = clock_wall_ms(),
+        .remote_address = "unix",
+        .verified_by = "run-token",
+        .content_type = "",
+        .headers_json = bytes_of_text("[]"),
+        .body = bytes_of_text("{}")};
+    assert_int_equal(result_log_append(f->log, &post, &receipt, &error), 0);
+    return receipt.seq;
+}
+
+static void take_all(struct fixture *f)
+{
+    struct error error = {0};
+    int taken = 1;
+    while (taken > 0)
+        assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), 0);
+}
+
+struct look {
+    int64_t seq;
+    bool pending;
+    bool triggered;
+};
+
+static int look_up(struct state_tx *tx, void *context, struct error *error)
+{
+    struct look *look = context;
+    struct result_record result = {0};
+    if (state_result_by_seq(tx, look->seq, &result, error) != 0)
+        return -1;
+    look->pending = result.pending;
+    look->triggered = result.triggered;
+    result_record_fini(&result);
+    return 0;
+}
+
+static struct look look_at(struct fixture *f, int64_t seq)
+{
+    struct error error = {0};
+    struct look look = {.seq = seq};
+    assert_int_equal(state_read(f->state, look_up, &look, &error), 0);
+    return look;
+}
+
+/* ---- cases ---- */
+
+static void a_result_waits_while_its_run_is_launching(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    int settled = -1;
+    int64_t seq = receive(f, launching_run(f));
+    take_all(f);
+    assert_int_equal(dispatcher_settle(&f->dispatcher, &settled, &error), 0);
+    assert_int_equal(settled, 0);
+    assert_true(look_at(f, seq).pending);
+}
+
+static void a_result_is_settled_however_many_younger_ones_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    int settled = 0;
+    struct id launched = launching_run(f);
+    struct id unknown = launching_run(f);
+    int64_t seq = receive(f, launched);
+    for (int i = 0; i < MORE_THAN_A_SLICE; i++)
+        receive(f, unknown);
+    take_all(f);
+    assert_int_equal(state_write(f->state, launch, &launched, &error), 0);
+    assert_int_equal(dispatcher_settle(&f->dispatcher, &settled, &error), 0);
+    assert_int_equal(settled, 1);
+    assert_false(look_at(f, seq).pending);
+}
+
+static void the_first_of_many_results_of_a_run_is_the_one_that_triggers(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    int settled = 0;
+    struct id run = launching_run(f);
+    int64_t first = receive(f, run);
+    int64_t last = 0;
+    for (int i = 0; i < MORE_THAN_A_SLICE; i++)
+        last = receive(f, run);
+    take_all(f);
+    assert_int_equal(state_write(f->state, launch, &run, &error), 0);
+    assert_int_equal(dispatcher_settle(&f->dispatcher, &settled, &error), 0);
+    assert_int_equal(settled, MORE_THAN_A_SLICE + 1);
+    assert_true(look_at(f, first).triggered);
+    assert_false(look_at(f, last).triggered);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_result_waits_while_its_run_is_launching, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_result_is_settled_however_many_younger_ones_wait, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_first_of_many_results_of_a_run_is_the_one_that_triggers, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
