@@ -307,6 +307,13 @@ static int look_for_old(struct state_tx *tx, void *context, struct error *error)
     return state_result_list(tx, &filter, note_old, retiring, error) < 0 ? -1 : 0;
 }
 
+static int note_first(void *context, const struct result_entry *entry)
+{
+    struct retiring *retiring = context;
+    retiring->found = retiring->found || entry->received_at_ms < retiring->before_ms;
+    return 1;
+}
+
 static int remove_old(struct state_tx *tx, void *context, struct error *error)
 {
     struct retiring *retiring = context;
@@ -340,6 +347,9 @@ int dispatcher_retire(struct dispatcher *dispatcher, struct error *error)
         .before_ms = clock_wall_ms() - dispatcher->config->store.retention_ms,
     };
     if (state_read(dispatcher->state, look_for_old, &retiring, error) != 0)
+        return -1;
+    /* The log has rows that the state does not (duplicates), or not any more. */
+    if (result_log_read(dispatcher->log, 0, 1, note_first, &retiring, error) < 0)
         return -1;
     if (!retiring.found)
         return 0;
