@@ -36,9 +36,10 @@ int supervisor_count(const struct supervisor *supervisor, enum child_role role)
     return count;
 }
 
-static struct child *free_slot(struct supervisor *supervisor)
+/* The first one is the worker's: many reloads in a row must not keep it from starting again. */
+static struct child *free_slot(struct supervisor *supervisor, enum child_role role)
 {
-    for (int i = 0; i < CHILDREN_MAX; i++)
+    for (int i = role == CHILD_WORKER ? 0 : 1; i < CHILDREN_MAX; i++)
         if (supervisor->children[i].pid == 0)
             return &supervisor->children[i];
     return NULL;
@@ -79,7 +80,7 @@ void supervisor_start_child(struct supervisor *supervisor, enum child_role role)
         .listeners = &supervisor->listeners,
     };
     struct error error = {0};
-    struct child *child = free_slot(supervisor);
+    struct child *child = free_slot(supervisor, role);
     supervisor->deaths[role].start_at_ms = 0;
     if (child == NULL)
         error_set(&error, ERROR_BUSY, "too many receivers are still ending");
