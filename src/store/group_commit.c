@@ -152,6 +152,16 @@ bool group_commit_post(struct group_commit *group, struct group_work *work)
     return taken;
 }
 
+size_t group_commit_waiting(struct group_commit *group)
+{
+    size_t waiting;
+
+    (void)pthread_mutex_lock(&group->mutex);
+    waiting = group->waiting;
+    (void)pthread_mutex_unlock(&group->mutex);
+    return waiting;
+}
+
 /* ---- the committer ---- */
 
 static struct group_batch *take_batch(struct group_commit *group)

@@ -72,4 +72,7 @@ int group_commit_submit(struct group_commit *group, struct group_work *work, str
  */
 bool group_commit_post(struct group_commit *group, struct group_work *work);
 
+/* Works that wait, those of the running batch included. */
+size_t group_commit_waiting(struct group_commit *group);
+
 #endif
