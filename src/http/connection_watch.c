@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,7 +62,12 @@ int connection_watch_init(struct connection_watch *watch, struct error *error)
         (void)pthread_cond_destroy(&watch->changed);
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    return 0;
+    watch->give_way_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    if (watch->give_way_fd >= 0)
+        return 0;
+    (void)pthread_mutex_destroy(&watch->lock);
+    (void)pthread_cond_destroy(&watch->changed);
+    return error_set_errno(error, ERROR_IO, errno, "cannot make an eventfd");
 }
 
 static void set_count_locked(struct connection_watch *watch, int64_t count)
@@ -80,6 +86,7 @@ void connection_watch_fini(struct connection_watch *watch)
     if (watch->count > 0)
         set_count_locked(watch, 0);
     free(watch->is_connection);
+    (void)close(watch->give_way_fd);
     (void)pthread_mutex_destroy(&watch->lock);
     (void)pthread_cond_destroy(&watch->changed);
 }
@@ -231,11 +238,36 @@ static int remember_locked(struct connection_watch *watch, int fd)
     return 0;
 }
 
+static bool is_crowded(const struct connection_watch *watch)
+{
+    return atomic_load(&watch->count) > watch->threads;
+}
+
+/* Asks one idle connection to give way: whichever takes the request first. */
+static void ask_to_give_way(const struct connection_watch *watch)
+{
+    const uint64_t one = 1;
+    if (write(watch->give_way_fd, &one, sizeof(one)) != sizeof(one))
+        log_warning("idle connections were not asked to end", LOG_INT("errno", errno));
+}
+
+/* Does the calling, idle thread give way? A request that nobody needs any more is dropped. */
+static bool takes_request_to_give_way(const struct connection_watch *watch)
+{
+    uint64_t one;
+    while (read(watch->give_way_fd, &one, sizeof(one)) == sizeof(one))
+        if (is_crowded(watch))
+            return true;
+    return false;
+}
+
 static int remember(struct connection_watch *watch, int fd)
 {
     (void)pthread_mutex_lock(&watch->lock);
     int failed = remember_locked(watch, fd);
     (void)pthread_mutex_unlock(&watch->lock);
+    if (!failed && is_crowded(watch))
+        ask_to_give_way(watch);
     return failed;
 }
 
@@ -303,6 +335,19 @@ static int poll_listeners(int wake_fd, struct pollfd *fds, nfds_t count, int tim
     return ready > 0 && all[count].revents ? 0 : ready;
 }
 
+/* 1: something came on the one descriptor; 0: time is over; -1: the connection has to end. */
+static int poll_idle(const struct connection_watch *watch, struct pollfd *fds, int timeout_ms)
+{
+    struct pollfd both[2] = {fds[0], {.fd = watch->give_way_fd, .events = POLLIN}};
+    int ready = poll(both, 2, timeout_ms);
+    fds[0].revents = both[0].revents;
+    if (ready < 0)
+        return -1;
+    if (both[0].revents != 0)
+        return 1;
+    return both[1].revents != 0 && takes_request_to_give_way(watch) ? deadline_passed(fds) : 0;
+}
+
 int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct connection_thread *thread = &current;
@@ -317,7 +362,9 @@ int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
         if (timeout_ms < 0 || left_ms < timeout_ms)
             timeout_ms = (int)left_ms;
     }
-    int ready = poll(fds, count, timeout_ms);
+    int ready = thread->phase == PHASE_IDLE && count == 1
+                    ? poll_idle(thread->watch, fds, timeout_ms)
+                    : poll(fds, count, timeout_ms);
     if (ready > 0 && thread->phase == PHASE_IDLE)
         enter_phase(PHASE_HEADERS, thread->watch->request_timeout_ms);
     return ready;

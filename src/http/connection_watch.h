@@ -9,6 +9,9 @@
  * first headers; the idle time before a request; the headers from their first byte; and
  * what the handler sets for the body and for the answer.
  *
+ * An idle connection holds a thread too. When more connections are open than there are
+ * threads, idle ones give way, so that keep-alive never keeps anybody out.
+ *
  * Threads: the state of a connection belongs to the thread that serves it and is
  * thread-local (a named exception from "no mutable globals"); the functions named
  * connection_* act on the calling thread's connection. The watch itself is locked.
@@ -27,12 +30,14 @@
 enum { LISTENERS_MAX = 64 };
 
 struct connection_watch {
-    int wake_fd; /* readable: the accepting thread has to look around; borrowed */
+    int wake_fd;     /* readable: the accepting thread has to look around; borrowed */
+    int64_t threads; /* connections that can be served at the same time */
     int64_t request_timeout_ms;
     int64_t idle_timeout_ms;
     void (*on_connections)(void *context, int64_t open); /* under the lock; may be NULL */
     void *context;
 
+    int give_way_fd; /* an eventfd semaphore: so many idle connections are asked to end */
     atomic_int_least64_t stop_by_ms; /* monotonic; 0: not stopping */
     atomic_int_least64_t handling;   /* requests with a handler now */
 
@@ -40,10 +45,10 @@ struct connection_watch {
     pthread_cond_t changed;       /* while stopping: `count` or `handling` fell */
     unsigned char *is_connection; /* by descriptor; lock */
     size_t size;                  /* descriptors that is_connection has room for; lock */
-    int64_t count;                /* connections open; lock */
+    atomic_int_least64_t count;   /* connections open; written under the lock */
 };
 
-/* The five settings are the caller's to fill afterwards, before the server starts. */
+/* The six settings are the caller's to fill afterwards, before the server starts. */
 int connection_watch_init(struct connection_watch *watch, struct error *error);
 /* Closes what civetweb accepted and left in its queue. */
 void connection_watch_fini(struct connection_watch *watch);

@@ -255,6 +255,7 @@ static void watch_configure(struct http_server *server, const struct http_server
 {
     server->watch_ready = true;
     server->watch.wake_fd = server->listeners.inert_fd;
+    server->watch.threads = options->connections;
     server->watch.request_timeout_ms = options->request_timeout_ms;
     server->watch.idle_timeout_ms = options->idle_timeout_ms;
     server->watch.on_connections = options->on_connections;

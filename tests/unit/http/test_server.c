@@ -455,6 +455,46 @@ static void an_idle_connection_ends_without_a_word(void **state)
     client_close(&used);
 }
 
+static void idle_connections_give_way_when_all_threads_are_taken(void **state)
+{
+    struct fixture *f = *state;
+    struct client idle[8]; /* as many as the fixture has threads */
+    struct client late[8];
+    for (int i = 0; i < 8; i++) {
+        idle[i] = connect_tcp(f->port);
+        client_send(&idle[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect_answer(&idle[i], 200, NULL);
+    }
+    int64_t started_ms = clock_monotonic_ms();
+    for (int i = 0; i < 8; i++) {
+        late[i] = connect_tcp(f->port);
+        client_send(&late[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect_answer(&late[i], 200, NULL);
+    }
+    /* Long before the idle time of 5 s is over. */
+    assert_in_range(clock_monotonic_ms() - started_ms, 0, 2500);
+    for (int i = 0; i < 8; i++) {
+        client_close(&idle[i]);
+        client_close(&late[i]);
+    }
+}
+
+static void idle_connections_stay_while_there_are_threads(void **state)
+{
+    struct fixture *f = *state;
+    struct client clients[8];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 8; i++) {
+            if (round == 0)
+                clients[i] = connect_tcp(f->port);
+            client_send(&clients[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+            expect_answer(&clients[i], 200, NULL);
+        }
+    }
+    for (int i = 0; i < 8; i++)
+        client_close(&clients[i]);
+}
+
 static void idle_time_does_not_count_for_the_headers(void **state)
 {
     struct fixture *f = *state;
@@ -709,6 +749,8 @@ int main(void)
         SERVED_IMPATIENTLY(a_body_that_drips_ends_in_408),
         SERVED_IMPATIENTLY(a_chunked_body_that_drips_ends_in_408),
         SERVED_IMPATIENTLY(an_idle_connection_ends_without_a_word),
+        SERVED(idle_connections_give_way_when_all_threads_are_taken),
+        SERVED(idle_connections_stay_while_there_are_threads),
         SERVED_IMPATIENTLY(idle_time_does_not_count_for_the_headers),
         SERVED_IMPATIENTLY(a_reader_that_stalls_does_not_hold_a_thread),
         SERVED(stop_does_not_wait_for_a_reader_that_stalls),
