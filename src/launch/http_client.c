@@ -220,6 +220,7 @@ static void set_method(CURL *curl, const struct http_client_request *request)
     curl_easy_setopt(
         curl, CURLOPT_POSTFIELDS, request->body.length > 0 ? (const char *)request->body.data : "");
     curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
     if (strcmp(request->method, "POST") != 0)
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
