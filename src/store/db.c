@@ -99,10 +99,13 @@ static enum error_code error_code_of(int code)
 
 int db_fail(struct db *db, int code, struct error *error)
 {
+    int called = errno; /* SQLite does not pass on the reason of a failed write */
     int errnum = sqlite3_system_errno(db->handle);
     const char *said = sqlite3_extended_errcode(db->handle) == code ? sqlite3_errmsg(db->handle)
                                                                     : sqlite3_errstr(code);
 
+    if (errnum == 0)
+        errnum = called;
     switch (code & 0xff) {
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
@@ -174,7 +177,10 @@ struct db_slot *db_slot(struct db *db, const char *sql)
 
 int db_script(struct db *db, const char *sql, struct error *error)
 {
-    int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    int code;
+
+    errno = 0;
+    code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
     return code == SQLITE_OK ? 0 : db_fail(db, code, error);
 }
@@ -224,11 +230,15 @@ bool db_moved(const struct db *db)
     return !is_same_file(db->path, &db->file) || !is_same_file(db->wal_path, &db->wal);
 }
 
+static int checkpoint(struct db *db, int mode)
+{
+    errno = 0;
+    return sqlite3_wal_checkpoint_v2(db->handle, "main", mode, NULL, NULL);
+}
+
 int db_checkpoint(struct db *db, struct error *error)
 {
-    int frames = 0;
-    int code =
-        sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, NULL);
+    int code = checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
 
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return 0;
@@ -237,8 +247,7 @@ int db_checkpoint(struct db *db, struct error *error)
 
 int db_checkpoint_truncate(struct db *db, bool *busy_out, struct error *error)
 {
-    int code =
-        sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int code = checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
 
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
         return db_fail(db, code, error);

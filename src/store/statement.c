@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "statement.h"
 
-#include <limits.h>
+#include <errno.h>
 #include <sqlite3.h>
 
 static int prepare(
@@ -134,6 +134,7 @@ int statement_step(struct statement *statement, struct error *error)
 {
     int code = statement->failed;
 
+    errno = 0; /* db_fail tells what comes of it */
     if (code == SQLITE_OK)
         code = sqlite3_step(statement->handle);
     if (code == SQLITE_ROW)
