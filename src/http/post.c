@@ -123,7 +123,8 @@ static void refuse(struct post *post, const struct error *error)
     result_log_reject(post->receiver->options.log, &rejected);
 }
 
-/* Takes `more` bytes out of the budget of bodies in flight. */
+/* Takes `more` bytes out of the budget of bodies in flight: as they come, because a length is
+ * declared for free. */
 static int reserve(struct post *post, int64_t more, struct error *error)
 {
     int64_t limit = post->receiver->options.config->limits.bodies_in_flight_bytes;
@@ -158,9 +159,7 @@ static int check_head(struct post *post, struct error *error)
     const char *token = post->verify.path_rest[0] == '/' ? post->verify.path_rest + 1 : NULL;
     if (headers_json_append(post->request, token, &post->headers_json) != 0)
         return error_set(error, ERROR_MEMORY, "no memory for headers");
-    if (verifier_check_head(post->endpoint->verifier, &post->verify, &post->outcome, error) != 0)
-        return -1;
-    return declared > 0 ? reserve(post, declared, error) : 0;
+    return verifier_check_head(post->endpoint->verifier, &post->verify, &post->outcome, error);
 }
 
 static int read_body(struct post *post, struct error *error)

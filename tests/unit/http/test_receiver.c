@@ -60,8 +60,8 @@ static int set_up(void **state)
         .endpoints = &f->endpoint,
         .endpoint_count = 1,
         .limits = {
-            .body_bytes = 1000,
-            .bodies_in_flight_bytes = 1500,
+            .body_bytes = 100000,
+            .bodies_in_flight_bytes = 120000,
             .connections = 8,
             .request_timeout_ms = 5000,
             .idle_timeout_ms = 5000,
@@ -176,21 +176,53 @@ static void a_body_cut_off_by_the_sender_is_400(void **state)
     assert_int_equal(stored(f), 0);
 }
 
+/* 80,000 bytes of JSON that are a whole body together with a closing bracket. */
+static void send_most_of_a_body(int fd)
+{
+    static char text[80200];
+    snprintf(text, sizeof(text), POST_HEAD "Content-Length: 80001\r\n\r\n[%79999s", "");
+    send_text(fd, text);
+}
+
 static void bodies_in_flight_over_the_budget_are_503(void **state)
 {
     struct fixture *f = *state;
     char answer[ANSWER_BYTES];
     int slow = connect_to(f);
-    send_text(slow, POST_HEAD "Content-Length: 900\r\n\r\n[");
+    send_most_of_a_body(slow);
     wait_for_requests(f, 1);
-    int fd = connect_to(f);
-    send_text(fd, POST_HEAD "Content-Length: 900\r\n\r\n");
-    assert_non_null(strstr(answer_of(fd, answer), "HTTP/1.1 503 "));
+    /* Taken until the first one's bytes have been read and count. */
+    do {
+        int fd = connect_to(f);
+        send_most_of_a_body(fd);
+        send_text(fd, "]");
+        answer_of(fd, answer);
+    } while (strstr(answer, "HTTP/1.1 200 "));
+    assert_non_null(strstr(answer, "HTTP/1.1 503 "));
     close(slow);
     wait_for_requests(f, 0);
-    fd = connect_to(f);
+    int fd = connect_to(f);
     send_text(fd, POST_HEAD "Content-Length: 2\r\n\r\n[]");
     assert_non_null(strstr(answer_of(fd, answer), "HTTP/1.1 200 "));
+}
+
+static void a_length_that_is_only_declared_takes_nothing_from_the_budget(void **state)
+{
+    struct fixture *f = *state;
+    char answer[ANSWER_BYTES];
+    int idle[3];
+    for (int i = 0; i < 3; i++) {
+        idle[i] = connect_to(f);
+        send_text(idle[i], POST_HEAD "Content-Length: 80000\r\n\r\n[");
+    }
+    wait_for_requests(f, 3);
+    int fd = connect_to(f);
+    send_most_of_a_body(fd);
+    send_text(fd, "]");
+    assert_non_null(strstr(answer_of(fd, answer), "HTTP/1.1 200 "));
+    for (int i = 0; i < 3; i++)
+        close(idle[i]);
+    wait_for_requests(f, 0);
 }
 
 static void a_declared_length_over_the_limit_is_413_unread(void **state)
@@ -198,7 +230,7 @@ static void a_declared_length_over_the_limit_is_413_unread(void **state)
     struct fixture *f = *state;
     char answer[ANSWER_BYTES];
     int fd = connect_to(f);
-    send_text(fd, POST_HEAD "Content-Length: 1001\r\n\r\n");
+    send_text(fd, POST_HEAD "Content-Length: 100001\r\n\r\n");
     assert_non_null(strstr(answer_of(fd, answer), "HTTP/1.1 413 "));
 }
 
@@ -244,6 +276,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_body_cut_off_by_the_sender_is_400, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             bodies_in_flight_over_the_budget_are_503, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_length_that_is_only_declared_takes_nothing_from_the_budget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_declared_length_over_the_limit_is_413_unread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_the_endpoints_path_is_an_endpoint, set_up, tear_down),
