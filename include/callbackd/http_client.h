@@ -54,6 +54,9 @@ void http_client_free(struct http_client *client); /* NULL is allowed */
 int http_client_perform(
     struct http_client *client, const struct http_client_request *request,
     struct http_client_response *response_out, struct error *error);
+/* Ends the exchange under way within about a second, with ERROR_IO, and all later ones at once:
+ * for a thread that has to end. The one function that another thread may call. NULL is allowed. */
+void http_client_cancel(struct http_client *client);
 void http_client_response_fini(struct http_client_response *response);
 
 #endif

@@ -25,7 +25,8 @@ struct reconciler *reconciler_start(
     struct metrics *metrics, struct error *error);
 /* Look now instead of at the next tick (every second). Any thread. NULL is allowed. */
 void reconciler_wake(struct reconciler *reconciler);
-/* Ends the thread, waiting for a request under way (at most 20 s). NULL is allowed. */
+/* Ends the thread, waiting a second for a request under way, then cutting it off. NULL is allowed.
+ */
 void reconciler_stop(struct reconciler *reconciler);
 
 #endif

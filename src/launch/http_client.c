@@ -11,6 +11,7 @@
 
 #include <curl/curl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ enum { CONNECT_TIMEOUT_MAX_MS = 10000, RESPONSE_HEADERS_MAX_BYTES = 64 * 1024 };
 struct http_client {
     CURL *curl;
     char curl_error[CURL_ERROR_SIZE];
+    atomic_bool cancelled;
 };
 
 /* One request under way. */
@@ -209,6 +211,31 @@ static void set_limits(CURL *curl, const struct http_client_request *request)
         curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->response_max_bytes);
 }
 
+/* libcurl calls this at least once a second while it waits. Not 0 ends the exchange. */
+static int look_for_cancel(
+    void *context, curl_off_t to_get, curl_off_t got, curl_off_t to_send, curl_off_t sent)
+{
+    const struct http_client *client = context;
+    (void)to_get;
+    (void)got;
+    (void)to_send;
+    (void)sent;
+    return atomic_load(&client->cancelled);
+}
+
+static void set_cancel(struct http_client *client)
+{
+    curl_easy_setopt(client->curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(client->curl, CURLOPT_XFERINFOFUNCTION, look_for_cancel);
+    curl_easy_setopt(client->curl, CURLOPT_XFERINFODATA, client);
+}
+
+void http_client_cancel(struct http_client *client)
+{
+    if (client)
+        atomic_store(&client->cancelled, true);
+}
+
 static void set_method(CURL *curl, const struct http_client_request *request)
 {
     if (strcmp(request->method, "GET") == 0) {
@@ -294,6 +321,7 @@ static int exchange_run(
     curl_easy_reset(client->curl);
     set_target(client->curl, request, loopback);
     set_limits(client->curl, request);
+    set_cancel(client);
     set_method(client->curl, request);
     set_receivers(client, exchange, request->response_max_bytes);
     CURLcode code = curl_easy_perform(client->curl);

@@ -10,7 +10,13 @@
 #include "callbackd/log.h"
 #include "reconciler_private.h"
 
-enum { TICK_MS = 1000, REQUESTS_PER_TICK = 16, REQUEST_TIMEOUT_MS = 20000, KEY_MAX_BYTES = 4096 };
+enum {
+    TICK_MS = 1000,
+    REQUESTS_PER_TICK = 16,
+    REQUEST_TIMEOUT_MS = 20000,
+    KEY_MAX_BYTES = 4096,
+    STOP_PATIENCE_S = 1,
+};
 
 static bool is_stopping(struct reconciler *reconciler)
 {
@@ -159,6 +165,18 @@ void reconciler_wake(struct reconciler *reconciler)
     pthread_mutex_unlock(&reconciler->lock);
 }
 
+/* A request under way may come to its end if that is near; hooks wait for whoever stops us. */
+static void end_thread(struct reconciler *reconciler)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += STOP_PATIENCE_S;
+    if (pthread_clockjoin_np(reconciler->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        return;
+    http_client_cancel(reconciler->client);
+    pthread_join(reconciler->thread, NULL);
+}
+
 void reconciler_stop(struct reconciler *reconciler)
 {
     if (!reconciler)
@@ -167,7 +185,7 @@ void reconciler_stop(struct reconciler *reconciler)
     reconciler->stopping = true;
     pthread_cond_signal(&reconciler->changed);
     pthread_mutex_unlock(&reconciler->lock);
-    pthread_join(reconciler->thread, NULL);
+    end_thread(reconciler);
     pthread_mutex_destroy(&reconciler->lock);
     pthread_cond_destroy(&reconciler->changed);
     free_parts(reconciler);

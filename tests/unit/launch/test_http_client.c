@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "callbackd/clock.h"
 #include "callbackd/http_client.h"
 #include "loopback.h"
 
@@ -315,6 +316,40 @@ static void a_slow_answer_is_a_timeout(void **state)
         "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nha", LOOPBACK_HOLD, ERROR_TIMEOUT);
 }
 
+struct cancelling {
+    struct loopback *server;
+    struct http_client *client;
+};
+
+static void *cancel_once_asked(void *context)
+{
+    const struct cancelling *cancelling = context;
+    (void)loopback_request(cancelling->server, 0);
+    http_client_cancel(cancelling->client);
+    return NULL;
+}
+
+static void a_cancelled_request_ends_long_before_its_time(void **state)
+{
+    (void)state;
+    static const struct loopback_reply hold = {"HTTP/1.1 200 OK\r\n", LOOPBACK_HOLD};
+    struct cancelling cancelling = {loopback_one(&hold), http_client_new(NULL)};
+    struct http_client_request request = get(cancelling.server->url);
+    struct http_client_response response;
+    struct error error = {0};
+    pthread_t canceller;
+    request.timeout_ms = 60000;
+    int64_t begin_ms = clock_monotonic_ms();
+    assert_int_equal(pthread_create(&canceller, NULL, cancel_once_asked, &cancelling), 0);
+    assert_int_equal(http_client_perform(cancelling.client, &request, &response, &error), -1);
+    assert_int_equal(error.code, ERROR_IO);
+    assert_int_equal(http_client_perform(cancelling.client, &request, &response, &error), -1);
+    assert_true(clock_monotonic_ms() - begin_ms < 30000);
+    pthread_join(canceller, NULL);
+    http_client_free(cancelling.client);
+    loopback_stop(cancelling.server);
+}
+
 static void a_large_answer_is_cut_off(void **state)
 {
     (void)state;
@@ -392,6 +427,7 @@ int main(void)
         cmocka_unit_test(tls_that_is_none_is_unreachable),
         cmocka_unit_test(an_answer_that_ends_early_is_an_io_error),
         cmocka_unit_test(a_slow_answer_is_a_timeout),
+        cmocka_unit_test(a_cancelled_request_ends_long_before_its_time),
         cmocka_unit_test(a_large_answer_is_cut_off),
         cmocka_unit_test(what_cannot_be_sent_is_invalid),
         cmocka_unit_test(a_proxy_is_not_used_for_this_machine),
