@@ -141,7 +141,7 @@ static const struct config_key keys[] = {
      .maximum = 1024 * GIB, .fallback = "256MiB",
      .meaning = "Memory for the bodies of all requests together; at least `limits.body`."},
     {"limits.connections", KEY_INTEGER, AT(config_limits, connections), .minimum = 1,
-     .maximum = 100000, .fallback = "1024", .meaning = "Open connections of senders."},
+     .maximum = 1024, .fallback = "1024", .meaning = "Open connections of senders."},
     {"limits.request_timeout", KEY_DURATION, AT(config_limits, request_timeout_ms), .minimum = 10,
      .maximum = HOUR, .fallback = "10s",
      .meaning = "A request that takes longer to arrive is answered 408."},
