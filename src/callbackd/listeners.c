@@ -309,7 +309,8 @@ int listeners_announce(
         write_listener(&writer, &config->listeners[i], listeners->fds[i]);
     json_array_end(&writer);
     json_object_end(&writer);
-    CLEANUP_FREE char *path = os_path_join(config->store.directory, "listeners.json");
+    const char *name = listeners->admin >= 0 ? "listeners.json" : "listeners.receiver.json";
+    CLEANUP_FREE char *path = os_path_join(config->store.directory, name);
     if (path == NULL || buffer_failed(&json))
         return error_set(error, ERROR_MEMORY, "no memory for listeners.json");
     return os_write_file_atomic(path, buffer_bytes(&json), 0600, error);

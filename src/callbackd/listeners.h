@@ -35,7 +35,8 @@ char *listener_address(int fd);
  * frees; NULL when memory is short. */
 char *listeners_public_url(const struct listeners *listeners, const struct config *config);
 
-/* Writes <store>/listeners.json for programs of this machine: addresses as they are. */
+/* Writes <store>/listeners.json for programs of this machine: addresses as they are. A receiver
+ * alone writes listeners.receiver.json: the worker's own daemon writes the other. */
 int listeners_announce(
     const struct listeners *listeners, const struct config *config, const char *public_url,
     struct error *error);
