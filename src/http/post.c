@@ -107,7 +107,7 @@ static void refuse(struct post *post, const struct error *error)
     if (status >= 500)
         return;
     struct bytes kept = buffer_bytes(&post->body);
-    int64_t size = kept.length > 0 ? (int64_t)kept.length : -1;
+    int64_t size = post->verified || kept.length > 0 ? (int64_t)kept.length : -1;
     if (!post->verified && kept.length > REJECTED_START_BYTES)
         kept.length = REJECTED_START_BYTES;
     struct rejected_post rejected = {
