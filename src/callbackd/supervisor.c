@@ -23,7 +23,7 @@
 #include "supervisor_private.h"
 
 enum {
-    LOCK_WAIT_MS = 10000, /* children of a supervisor that was killed need a moment to end */
+    LOCK_WAIT_MS = 5000,  /* children of a supervisor that was killed need a moment to end */
     STOP_EXTRA_MS = 5000, /* beyond limits.stop_timeout, before a child is killed */
 };
 
