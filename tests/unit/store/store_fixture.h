@@ -92,6 +92,15 @@ static inline void fixture_close(struct fixture *fixture)
     fixture_remove_directory(fixture);
 }
 
+static inline int setup_prepared(void **state)
+{
+    static struct fixture fixture;
+
+    fixture_prepare(&fixture);
+    *state = &fixture;
+    return 0;
+}
+
 static inline int setup_log(void **state)
 {
     static struct fixture fixture;
