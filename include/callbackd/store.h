@@ -160,6 +160,10 @@ struct rejected_post {
 
 /* Waits for nothing: queued behind the appends, dropped (with a count) when the queue is full. */
 void result_log_reject(struct result_log *log, const struct rejected_post *post);
+/* Returns when it is stored: for posts that were verified, whose sender may never repeat them.
+ * ERROR_BUSY and ERROR_STORE as for result_log_append. */
+int result_log_reject_and_wait(
+    struct result_log *log, const struct rejected_post *post, struct error *error);
 /* Newest first, at most `limit`, older than the id `before` (NULL: from the newest). */
 int result_log_rejected(
     struct result_log *log, const struct id *before, int limit,

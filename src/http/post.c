@@ -93,34 +93,47 @@ static const char *public_detail(const struct error *error)
     }
 }
 
-/* Refused: answer, log, count, and keep it where an operator can see it. */
-static void refuse(struct post *post, const struct error *error)
+/* Keeps a refused post where an operator can see it: whole and for certain what a genuine sender
+ * said, the beginning of anything else. */
+static int keep_refused(struct post *post, const struct error *why, struct error *error)
+{
+    struct result_log *log = post->receiver->options.log;
+    struct bytes body = buffer_bytes(&post->body);
+    struct rejected_post rejected = {
+        .received_at_ms = post->received_at_ms,
+        .endpoint = post->endpoint->config->name,
+        .remote_address = post->client,
+        .status = error_info(why->code)->http_status,
+        .reason = why->message,
+        .headers_json = buffer_bytes(&post->headers_json),
+        .size = post->verified || body.length > 0 ? (int64_t)body.length : -1,
+        .body = body,
+    };
+    /* Where nobody is verified everybody could fill the disk. */
+    if (post->verified && post->endpoint->config->verify_count > 0)
+        return result_log_reject_and_wait(log, &rejected, error);
+    if (rejected.body.length > REJECTED_START_BYTES)
+        rejected.body.length = REJECTED_START_BYTES;
+    result_log_reject(log, &rejected);
+    return 0;
+}
+
+/* Refused: keep it, then answer, count and log. What cannot be kept may be sent again. */
+static void refuse(struct post *post, struct error *error)
 {
     struct metrics *metrics = post->receiver->options.metrics;
+    struct error keeping = {0};
     int status = error_info(error->code)->http_status;
+    if (status < 500 && keep_refused(post, error, &keeping) != 0) {
+        *error = keeping;
+        status = error_info(error->code)->http_status;
+    }
     http_respond_problem(post->request, error->code, public_detail(error), NULL);
     metrics_add(metrics, status >= 500 ? METRIC_UNAVAILABLE : METRIC_REJECTED, 1);
     log_warning(
         status >= 500 ? "post not stored" : "post refused",
         LOG_TEXT("endpoint", post->endpoint->config->name), LOG_INT("status", status),
         LOG_TEXT("client", post->client), LOG_INT("size", post->body.length), LOG_ERROR(error));
-    if (status >= 500)
-        return;
-    struct bytes kept = buffer_bytes(&post->body);
-    int64_t size = post->verified || kept.length > 0 ? (int64_t)kept.length : -1;
-    if (!post->verified && kept.length > REJECTED_START_BYTES)
-        kept.length = REJECTED_START_BYTES;
-    struct rejected_post rejected = {
-        .received_at_ms = post->received_at_ms,
-        .endpoint = post->endpoint->config->name,
-        .remote_address = post->client,
-        .status = status,
-        .reason = error->message,
-        .headers_json = buffer_bytes(&post->headers_json),
-        .size = size,
-        .body = kept,
-    };
-    result_log_reject(post->receiver->options.log, &rejected);
 }
 
 /* Takes `more` bytes out of the budget of bodies in flight: as they come, because a length is

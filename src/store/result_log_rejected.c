@@ -150,6 +150,24 @@ void result_log_reject(struct result_log *log, const struct rejected_post *post)
     }
 }
 
+int result_log_reject_and_wait(
+    struct result_log *log, const struct rejected_post *post, struct error *error)
+{
+    struct reject reject = {
+        .work = {.run = run_reject, .savepoint = true},
+        .log = log,
+        .post = *post,
+    };
+
+    if (log->keep_rejected <= 0)
+        return 0;
+    if (reject.post.body.length > BODY_MAX)
+        reject.post.body.length = BODY_MAX;
+    reject.post.id = id_new();
+    reject.work.group.bytes = ROW_BYTES + post->headers_json.length + reject.post.body.length;
+    return group_commit_submit(log->group, &reject.work.group, error);
+}
+
 /* ---- reading ---- */
 
 static int read_rejected(

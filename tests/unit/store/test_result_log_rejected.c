@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_fixture.h"
 
+static struct rejected_post a_rejected(int number, const char *reason, struct bytes body)
+{
+    return (struct rejected_post){
+        .received_at_ms = 1700000000000 + number,
+        .endpoint = "results",
+        .remote_address = "192.0.2.1",
+        .status = 400,
+        .reason = reason,
+        .headers_json = bytes_of_text("[]"),
+        .size = 77,
+        .body = body,
+    };
+}
+
 static void reject(struct fixture *fixture, int number, struct bytes body)
 {
     char reason[32];
 
     snprintf(reason, sizeof reason, "reason %d", number);
-    result_log_reject(
-        fixture->log, &(struct rejected_post){
-                          .received_at_ms = 1700000000000 + number,
-                          .endpoint = "results",
-                          .remote_address = "192.0.2.1",
-                          .status = 400,
-                          .reason = reason,
-                          .headers_json = bytes_of_text("[]"),
-                          .size = 77,
-                          .body = body,
-                      });
+    struct rejected_post post = a_rejected(number, reason, body);
+    result_log_reject(fixture->log, &post);
 }
 
 struct seen {
@@ -110,6 +115,20 @@ static void a_body_is_cut_at_sixteen_mebibytes(void **state)
     assert_int_equal(seen.body_length, 16 << 20);
 }
 
+static void one_that_is_waited_for_is_stored(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rejected_post post = a_rejected(1, "not JSON", bytes_of_text("whole"));
+    struct seen seen;
+
+    fixture_succeeds(
+        result_log_reject_and_wait(fixture->log, &post, &fixture->error), &fixture->error);
+    list(fixture, NULL, 10, &seen);
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.reasons[0], "not JSON");
+    assert_int_equal(seen.body_length, 5);
+}
+
 static void rejecting_does_not_disturb_the_log(void **state)
 {
     reject(*state, 0, bytes_of(NULL, 0));
@@ -146,6 +165,7 @@ int main(void)
         CASE(a_list_goes_on_before_an_id),
         CASE(no_more_than_configured_are_kept),
         CASE(a_body_is_cut_at_sixteen_mebibytes),
+        CASE(one_that_is_waited_for_is_stored),
         CASE(rejecting_does_not_disturb_the_log),
         CASE(what_does_not_fit_the_queue_is_dropped_and_counted),
     };
