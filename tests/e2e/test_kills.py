@@ -29,7 +29,6 @@ def fixed_port(listener):
 def configure(daemon):
     daemon.write_program("hook.sh", HOOK)
     daemon.hook(name="note", endpoint="results", command=["./hook.sh"], concurrency=4)
-    daemon.config["limits"] = {"connections": 64}
     daemon.config["public_url"] = "http://" + fixed_port(daemon.config["listen"][PLAIN])
     fixed_port(daemon.config["admin"])
 
