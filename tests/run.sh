@@ -111,7 +111,7 @@ unit() {
 
 end_to_end() {
     CALLBACKD_BIN_DIR=$2/bin CALLBACKD_TEST_BUILD=$1 with_sanitizers "$1" \
-        python3 -B -m pytest -p no:cacheprovider -q --durations=15 -n "$(nproc)" \
+        /usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=15 -n "$(nproc)" \
         --junit-xml="$out/e2e-$1.xml" "$root/tests/e2e"
 }
 
