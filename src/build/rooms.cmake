@@ -25,6 +25,7 @@ function(callbackd_unit_tests room)
         target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/${room})
         target_link_libraries(${target} PRIVATE room_${room} dep_cmocka)
         set_target_properties(${target} PROPERTIES
+            INTERPROCEDURAL_OPTIMIZATION OFF
             RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
         add_test(NAME ${target} COMMAND ${target})
         set_tests_properties(${target} PROPERTIES TIMEOUT 120)
