@@ -165,8 +165,32 @@ int state_result_insert(
     return statement_run(&statement, error);
 }
 
-int state_result_update(
-    struct state_tx *tx, const struct result_record *result, struct error *error)
+/* Whether nothing but `triggered` differed, and now does no more: as a result's first update is.
+ * An index whose columns are named is written again, even for the same values; this names one. */
+static int update_triggered(
+    struct state_tx *tx, const struct result_record *result, bool *done_out, struct error *error)
+{
+    STATEMENT statement = {0};
+
+    if (statement_open(
+            &statement, tx->db,
+            "UPDATE results SET triggered = ? WHERE seq = ? AND run_id IS ? AND workflow = ?"
+            " AND status = ? AND pending = ?",
+            error) < 0)
+        return -1;
+    statement_bind_int64(&statement, result->triggered);
+    statement_bind_int64(&statement, result->seq);
+    statement_bind_id(&statement, result->has_run ? &result->run : NULL);
+    statement_bind_text(&statement, or_empty(result->workflow));
+    statement_bind_text(&statement, result_status_name(result->status));
+    statement_bind_int64(&statement, result->pending);
+    if (statement_run(&statement, error) < 0)
+        return -1;
+    *done_out = statement_changes(&statement) > 0;
+    return 0;
+}
+
+static int update_all(struct state_tx *tx, const struct result_record *result, struct error *error)
 {
     STATEMENT statement = {0};
 
@@ -183,6 +207,16 @@ int state_result_update(
     statement_bind_int64(&statement, result->triggered);
     statement_bind_int64(&statement, result->seq);
     return run_on_one(&statement, "result", error);
+}
+
+int state_result_update(
+    struct state_tx *tx, const struct result_record *result, struct error *error)
+{
+    bool done = false;
+
+    if (update_triggered(tx, result, &done, error) < 0)
+        return -1;
+    return done ? 0 : update_all(tx, result, error);
 }
 
 /* One that retention has removed is not counted, and that is no error. */

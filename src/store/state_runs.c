@@ -176,7 +176,42 @@ int state_run_insert(
     return 0;
 }
 
-int state_run_update(struct state_tx *tx, const struct run_record *run, struct error *error)
+/* What a run's end changes. An index whose columns are named is written again, even for the same
+ * values: the others are compared, and named only if they differ (update_all). */
+static int update_end(
+    struct state_tx *tx, const struct run_record *run, bool *done_out, struct error *error)
+{
+    STATEMENT statement = {0};
+
+    if (statement_open(
+            &statement, tx->db,
+            "UPDATE runs SET state = ?, completed_at = ?, reason = ?, result_id = ?"
+            " WHERE id = ? AND workflow = ? AND endpoint = ? AND execution_id IS ?"
+            " AND registered_at = ? AND launched_at IS ? AND deadline_at IS ? AND tags IS ?"
+            " AND idempotency_key IS ? AND callback_url IS ?",
+            error) < 0)
+        return -1;
+    statement_bind_text(&statement, run_state_name(run->state));
+    bind_time(&statement, run->completed_at_ms);
+    statement_bind_text(&statement, run->reason);
+    statement_bind_id(&statement, run->has_result ? &run->result : NULL);
+    statement_bind_id(&statement, &run->id);
+    statement_bind_text(&statement, run->workflow != NULL ? run->workflow : "");
+    statement_bind_text(&statement, run->endpoint != NULL ? run->endpoint : "");
+    statement_bind_optional(&statement, run->has_execution_id, run->execution_id);
+    statement_bind_int64(&statement, run->registered_at_ms);
+    bind_time(&statement, run->launched_at_ms);
+    bind_time(&statement, run->deadline_at_ms);
+    statement_bind_text(&statement, run->tags_json);
+    statement_bind_text(&statement, run->idempotency_key);
+    statement_bind_text(&statement, run->callback_url);
+    if (statement_run(&statement, error) < 0)
+        return -1;
+    *done_out = statement_changes(&statement) > 0;
+    return 0;
+}
+
+static int update_all(struct state_tx *tx, const struct run_record *run, struct error *error)
 {
     STATEMENT statement = {0};
 
@@ -189,6 +224,15 @@ int state_run_update(struct state_tx *tx, const struct run_record *run, struct e
         return -1;
     bind_run(&statement, run);
     return run_on_one(&statement, "run", error);
+}
+
+int state_run_update(struct state_tx *tx, const struct run_record *run, struct error *error)
+{
+    bool done = false;
+
+    if (update_end(tx, run, &done, error) < 0)
+        return -1;
+    return done ? 0 : update_all(tx, run, error);
 }
 
 /* ---- looking ---- */
