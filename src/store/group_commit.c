@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -290,6 +291,9 @@ static void *committer(void *argument)
     struct group_commit *group = argument;
     struct group_batch *batch;
 
+    /* On Linux this is the calling thread's alone. */
+    if (group->options.nice != 0)
+        (void)setpriority(PRIO_PROCESS, 0, group->options.nice);
     while ((batch = take_batch(group)) != NULL)
         do_batch(group, batch);
     return NULL;

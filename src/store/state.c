@@ -9,6 +9,8 @@ enum {
     READER_CACHE_KIB = 2048,
     READERS = 3,
     READ_LIMIT_MS = 3000,
+    NICE = 10, /* under load, accepting goes first. Hooks do not inherit it: another thread starts
+                  them */
 };
 
 struct change {
@@ -74,6 +76,7 @@ static int open_writer(struct state *state, struct error *error)
         .operations = &writer_operations,
         .store = &state->writer,
         .thread_name = "state-committer",
+        .nice = NICE,
         .queue_max = QUEUE_MAX,
     };
 
