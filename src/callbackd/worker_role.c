@@ -22,6 +22,8 @@ enum {
     TICK_MS = 1000,         /* it looks by itself this often, whoever forgot to wake it */
     RETIRE_EVERY_MS = 1000, /* slices of retention */
     ERROR_DELAY_MS = 200,   /* after a store error, before the next try */
+    GATHER_MS = 5,          /* results that come so soon after others are decided together */
+    GATHER_BELOW = 64,      /* so many are worth a transaction */
     EXIT_FAILED = 1,
 };
 
@@ -40,6 +42,7 @@ struct worker {
     int64_t tick_at_ms;   /* monotonic */
     int64_t retire_at_ms; /* monotonic */
     bool failing;         /* the last round met a store error */
+    bool gathering;       /* the last round took few: the next is worth waiting for a moment */
 };
 
 /* ---- starting and stopping ---- */
@@ -181,7 +184,8 @@ static void take_configuration(struct worker *worker, struct handover_reload *re
 }
 
 /* Takes in what has come up. 1: there may be more. The hooks are looked after even when the
- * store fails: a timeout is a timeout. */
+ * store fails: a timeout is a timeout. The first result after a quiet time is decided at once; a
+ * transaction for each of those that follow would cost more than accepting them did. */
 static int do_round(struct worker *worker, struct error *error)
 {
     struct error engine_error = {0};
@@ -190,6 +194,7 @@ static int do_round(struct worker *worker, struct error *error)
     int outcome = dispatcher_take(&worker->dispatcher, &taken, error);
     if (outcome == 0)
         outcome = dispatcher_settle(&worker->dispatcher, &settled, error);
+    worker->gathering = taken > 0 && taken < GATHER_BELOW && settled == 0;
     if (taken > 0 || settled > 0)
         admin_notify(worker->admin);
     if (hook_engine_run(worker->engine, &engine_error) != 0 && outcome == 0) {
@@ -232,7 +237,7 @@ static int64_t work(struct worker *worker)
         log_info("worker goes on");
     worker->failing = false;
     if (outcome > 0)
-        return 0;
+        return worker->gathering ? GATHER_MS : 0;
     int64_t engine_ms = hook_engine_next_ms(worker->engine);
     return engine_ms >= 0 && engine_ms < TICK_MS ? engine_ms : TICK_MS;
 }
@@ -261,6 +266,8 @@ static int64_t serve(struct worker *worker)
             {.fd = worker->handover->wake_fd, .events = POLLIN},
             {.fd = hook_engine_fd(worker->engine), .events = POLLIN},
         };
+        if (worker->gathering)
+            fds[1].fd = -1;
         /* While the store fails only the control socket is listened to: no spinning. */
         if (poll(fds, worker->failing ? 1 : 3, (int)wait_ms) < 0 && errno != EINTR)
             log_warning("poll failed", LOG_INT("errno", errno));
