@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct faulty_plan {
     _Atomic int64_t seen[FAULTY_CALLS];
     _Atomic int64_t failed;
     _Atomic int sync_us; /* each sync takes this much longer */
+    _Atomic bool lying;  /* no sync is done: for tests that cut no power */
 };
 
 static struct faulty_plan faulty_plan;
@@ -97,7 +99,9 @@ static inline int faulty_sync(sqlite3_file *file, int flags)
 
     if (sync_us > 0)
         usleep((useconds_t)sync_us);
-    return code != SQLITE_OK ? code : FAULTY_REAL(file)->pMethods->xSync(FAULTY_REAL(file), flags);
+    if (code != SQLITE_OK || atomic_load(&faulty_plan.lying))
+        return code;
+    return FAULTY_REAL(file)->pMethods->xSync(FAULTY_REAL(file), flags);
 }
 
 static inline int faulty_close(sqlite3_file *file)

@@ -96,8 +96,10 @@ static void run_with_each_fault(enum faulty_call call, int code, int64_t duratio
 {
     int64_t position = 1;
 
+    atomic_store(&faulty_plan.lying, true); /* these are hundreds of runs */
     while (run_with_fault(call, code, position, position + duration - 1))
         position++;
+    atomic_store(&faulty_plan.lying, false);
     assert_true(position > RUN); /* each append has at least one such call */
 }
 
@@ -173,6 +175,33 @@ static void errors_are_counted(void **state)
     fixture->log = NULL;
     close(metrics_fd);
     metrics_close(options.metrics);
+}
+
+static int set_cursor(struct state_tx *tx, void *context, struct error *error)
+{
+    return state_cursor_set(tx, *(int64_t *)context, error);
+}
+
+static int get_cursor(struct state_tx *tx, void *context, struct error *error)
+{
+    return state_cursor_get(tx, context, error);
+}
+
+static void the_state_overcomes_a_fault_too(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t seq = 5;
+    int64_t found = -1;
+
+    faulty_fail(FAULTY_SYNC, SQLITE_IOERR_FSYNC, 1, INT64_MAX);
+    assert_int_equal(state_write(fixture->state, set_cursor, &seq, &fixture->error), -1);
+    assert_int_equal(fixture->error.code, ERROR_STORE);
+    faulty_end();
+    assert_int_equal(state_read(fixture->state, get_cursor, &found, NULL), 0);
+    assert_int_equal(found, 0);
+    assert_int_equal(state_write(fixture->state, set_cursor, &seq, &fixture->error), 0);
+    assert_int_equal(state_read(fixture->state, get_cursor, &found, NULL), 0);
+    assert_int_equal(found, 5);
 }
 
 /* ---- a store that vanishes ---- */
@@ -329,6 +358,7 @@ int main(void)
         CASE(a_failing_store_is_not_ready_until_a_trial_succeeds),
         cmocka_unit_test(a_fault_at_the_start_is_overcome_later),
         CASE(errors_are_counted),
+        cmocka_unit_test_setup_teardown(the_state_overcomes_a_fault_too, setup_state, teardown),
         CASE(posts_for_a_store_that_was_moved_away_are_refused),
         CASE(posts_for_a_store_that_was_deleted_are_refused),
         CASE(many_posts_share_a_slow_sync),
