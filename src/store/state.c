@@ -9,8 +9,7 @@ enum {
     READER_CACHE_KIB = 2048,
     READERS = 3,
     READ_LIMIT_MS = 3000,
-    NICE = 10, /* under load, accepting goes first. Hooks do not inherit it: another thread starts
-                  them */
+    NICE = 10, /* accepting goes first; more would starve hooks beside other programs' load */
 };
 
 struct change {
