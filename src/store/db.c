@@ -2,7 +2,6 @@
 #include "db.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -362,19 +361,10 @@ static int open_all(struct db *db, const struct db_options *options, struct erro
     return 0;
 }
 
-/* Before SQLite's first use: its count of memory in use costs a lock for each allocation. */
-static void configure_library(void)
-{
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
-
 struct db *db_open(const struct db_options *options, struct error *error)
 {
-    static pthread_once_t configured = PTHREAD_ONCE_INIT;
-    struct db *db;
+    struct db *db = calloc(1, sizeof *db);
 
-    (void)pthread_once(&configured, configure_library);
-    db = calloc(1, sizeof *db);
     if (db != NULL) {
         db->path = text_copy(options->path);
         db->wal_path = text_format("%s-wal", options->path);
