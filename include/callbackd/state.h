@@ -10,6 +10,11 @@
  * work function runs on the store's thread or the caller's: it must not block,
  * and must not call state_write or state_read.
  *
+ * Lists are answered from an index, newest first; one whose further conditions find too little in
+ * 3 s ends with ERROR_TIMEOUT (state_read only), so that it does not keep the WAL from being
+ * emptied. A visitor may ask further questions in the same transaction, but does not change rows of
+ * the list that it is called from: collect first.
+ *
  * Texts in records: what a function fills is the caller's, to be given back with
  * *_fini; what a visitor sees is borrowed for the visit.
  */
@@ -168,6 +173,7 @@ struct result_filter {
     const struct id *before; /* cursor: older than this id; NULL: newest */
     int limit;
 };
+/* Newest by the time it was received; a cursor that was removed goes on with the next older id. */
 typedef int result_record_visitor(void *context, const struct result_record *result);
 int state_result_list(
     struct state_tx *tx, const struct result_filter *filter, result_record_visitor *visit,
@@ -282,9 +288,11 @@ int state_hook_set_paused(struct state_tx *tx, const char *hook, bool paused, st
 
 /* ---- retention ---- */
 
-/* Removes at most `limit` results (with their ended jobs and attempts) received before
- * `before_ms`, and runs that ended before it; never one with unfinished jobs, one pending, nor
- * one whose run has not ended. *removed_out counts rows of results and runs. */
+/* A slice of retention; the next one goes on where it stopped, so 0 may be removed although there
+ * is more: call it now and then. Removes at most `limit` results (with their ended jobs and
+ * attempts) received before `before_ms`, and runs that ended before it; never one with unfinished
+ * jobs, one pending, nor one whose run has not ended. *removed_out counts rows of results and runs.
+ */
 int state_remove(
     struct state_tx *tx, int64_t before_ms, int limit, int *removed_out, struct error *error);
 /* Is the row of the log still wanted by a result here? */

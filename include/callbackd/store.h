@@ -76,7 +76,7 @@ struct result_post {
 };
 
 struct result_receipt {
-    int64_t seq;
+    int64_t seq;    /* of the row that was appended, also for a duplicate */
     struct id id;   /* of this result; of the first one when duplicate */
     bool duplicate; /* same key and same body: only counted */
     int revision;   /* 1: first for its key */
@@ -87,8 +87,8 @@ int result_log_append(
     struct result_log *log, const struct result_post *post, struct result_receipt *receipt_out,
     struct error *error);
 
-/* Can the store take an append now? Answers from the outcome of the last commits, and by
- * trying when those failed. */
+/* Can the store take an append now? Answers from the outcome of the last commits and from where
+ * the files are, and by trying when that failed. */
 int result_log_check(struct result_log *log, struct error *error);
 
 /* ---- reading ---- */
@@ -125,20 +125,24 @@ struct result_entry {
  * reader that stays open keeps the WAL growing. */
 typedef int result_visitor(void *context, const struct result_entry *entry);
 
-/* Rows after `after_seq` in order, at most `limit`. -1 on error. */
+/* Rows after `after_seq` in order, at most `limit`. -1 on error; ERROR_CORRUPT when the log never
+ * had `after_seq`: it is not the one that was read before. */
 int result_log_read(
     struct result_log *log, int64_t after_seq, int limit, result_visitor *visit, void *context,
     struct error *error);
 /* One row by its seq. ERROR_NOT_FOUND. */
 int result_log_get(
     struct result_log *log, int64_t seq, result_visitor *visit, void *context, struct error *error);
-/* Appends the exact body. ERROR_NOT_FOUND, ERROR_TOO_LARGE past the buffer's maximum. */
+/* Appends the exact body; for a duplicate, that of the post which it repeats. ERROR_NOT_FOUND,
+ * ERROR_TOO_LARGE past the buffer's maximum. */
 int result_log_body(struct result_log *log, int64_t seq, struct buffer *out, struct error *error);
 /* The newest seq ever given; 0 when none was. */
 int result_log_last_seq(struct result_log *log, int64_t *seq_out, struct error *error);
 
 /* Removes at most `limit` rows received before `before_ms` with seq <= up_to_seq, for which
- * `keep` (may be NULL) returns false. *removed_out counts. Short: one small transaction. */
+ * `keep` (may be NULL) returns false. *removed_out counts. Short: one small transaction. Looks at
+ * a bounded number of rows and goes on there the next time, so 0 may be removed although there is
+ * more: call it now and then. `keep` runs on the caller's thread, outside of any transaction. */
 int result_log_remove(
     struct result_log *log, int64_t before_ms, int64_t up_to_seq, int limit,
     bool (*keep)(void *context, int64_t seq), void *context, int *removed_out, struct error *error);
