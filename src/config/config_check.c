@@ -125,9 +125,7 @@ static void check_run_token(
     const struct config_endpoint *endpoint = &reader->config->endpoints[index];
     const struct config_place file = file_place(reader);
     const struct config_place section = config_member(&file, "run_token");
-    const struct json *key_file = json_get(section.value, "key_file");
-    const char *text = json_get_text(key_file);
-    if (key_file && !(text && *text == '\0'))
+    if (config_is_given(&section, "key_file"))
         return;
     const struct config_place list = config_member(element, "verify");
     for (size_t i = 0; i < endpoint->verify_count; i++)

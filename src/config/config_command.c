@@ -192,11 +192,11 @@ void config_finish_hook(
     hook->when.type = CONDITION_ALL; /* without "when", one that always holds */
     const struct config_place endpoint = config_member(place, "endpoint");
     config_check_endpoint(reader, &endpoint, hook->endpoint);
-    const struct json *command = json_get(place->value, "command");
-    const struct json *shell = json_get(place->value, "shell");
+    bool command = config_is_given(place, "command");
+    bool shell = config_is_given(place, "shell");
     if (command && shell)
         config_problem(reader, place, "has both a \"command\" and a \"shell\" (keep one of them)");
-    else if (!command && !hook->shell)
+    else if (!command && !shell)
         config_problem(
             reader, place,
             "does nothing (give it a \"command\": [\"program\", \"argument\"] or a "

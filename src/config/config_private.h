@@ -81,6 +81,9 @@ bool config_is_type(
 /* The text at `place`, which must be a non-empty string; NULL after reporting that it is not. */
 const char *config_text_at(struct config_reader *reader, const struct config_place *place);
 
+/* Has the object that member? An empty text is the same as none. */
+bool config_is_given(const struct config_place *place, const char *name);
+
 /* Visits every value of one type, elements of lists included: used to pack. Not 0 stops. */
 typedef int config_visitor(
     void *context, const struct config_key *key, const struct config_place *place, void *target);

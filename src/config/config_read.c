@@ -34,6 +34,13 @@ const char *config_text_at(struct config_reader *reader, const struct config_pla
     return NULL;
 }
 
+bool config_is_given(const struct config_place *place, const char *name)
+{
+    const struct json *value = json_get(place->value, name);
+    const char *text = json_get_text(value);
+    return value && !(text && *text == '\0');
+}
+
 void config_refuse_unknown(
     struct config_reader *reader, const struct config_key *parent, const struct config_place *place)
 {

@@ -7,11 +7,6 @@
 #include "callbackd/json_scan.h"
 #include "callbackd/text.h"
 
-static bool is_given(const struct config_place *place, const char *name)
-{
-    return json_get(place->value, name) != NULL;
-}
-
 /* ---- listeners ---- */
 
 static void check_group(
@@ -34,8 +29,8 @@ void config_finish_listener(
     struct config_reader *reader, const struct config_place *place, void *target)
 {
     const struct config_listener *listener = target;
-    bool address = is_given(place, "address");
-    bool socket = is_given(place, "unix");
+    bool address = config_is_given(place, "address");
+    bool socket = config_is_given(place, "unix");
     if (address && socket)
         config_problem(
             reader, place, "has both an \"address\" and a \"unix\" socket (make two of it)");
@@ -86,7 +81,7 @@ void config_finish_limits(
         return;
     char body[32];
     config_format_size(limits->body_bytes, body, sizeof body);
-    bool given = is_given(place, "bodies_in_flight");
+    bool given = config_is_given(place, "bodies_in_flight");
     const struct config_place member = config_member(place, given ? "bodies_in_flight" : "body");
     config_problem(
         reader, &member,
@@ -102,7 +97,7 @@ void config_finish_retry(
     /* 0 is no max_delay that can be written: it was refused already. */
     if (retry->max_delay_ms == 0 || retry->first_delay_ms <= retry->max_delay_ms)
         return;
-    bool given = is_given(place, "max_delay");
+    bool given = config_is_given(place, "max_delay");
     const struct config_place member = config_member(place, given ? "max_delay" : "first_delay");
     char first[32];
     char most[32];

@@ -111,6 +111,9 @@ static void a_hook_has_either_a_command_or_a_shell(void **state)
     expect_only_problem(f, 7, "hooks[0]", "does nothing");
     assert_false(load_hook(f, "\"shell\": \"\""));
     expect_only_problem(f, 7, "hooks[0]", "does nothing");
+    assert_true(load_hook(f, "\"command\": [\"true\"], \"shell\": \"\""));
+    assert_false(load_hook(f, "\"shell\": 7"));
+    expect_only_problem(f, 7, "hooks[0].shell", "is a number");
     assert_false(load_hook(f, "\"command\": []"));
     expect_only_problem(f, 7, "hooks[0].command", "is empty");
     assert_false(load_hook(f, "\"command\": \"true\""));

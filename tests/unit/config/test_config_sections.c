@@ -33,6 +33,14 @@ static void a_listener_has_one_address(void **state)
     expect_only_problem(f, 3, "admin", "has both");
 }
 
+static void an_empty_address_is_none(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(load_admin(f, "\"address\": \"127.0.0.1:0\", \"unix\": \"\""));
+    assert_false(load_admin(f, "\"address\": \"\", \"unix\": \"\""));
+    expect_only_problem(f, 3, "admin", "has no address");
+}
+
 static void a_group_must_exist(void **state)
 {
     struct fixture *f = *state;
@@ -148,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(a_listener_has_one_address),
+        WITH_FIXTURE(an_empty_address_is_none),
         WITH_FIXTURE(a_group_must_exist),
         WITH_FIXTURE(the_admin_listener_is_on_loopback_or_has_tls),
         WITH_FIXTURE(all_bodies_together_hold_the_largest),
