@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_fixture.h"
+
+#include <sqlite3.h>
+
+#include "db.h"
+#include "statement.h"
+
+static const char *const steps[] = {"CREATE TABLE t (a, b)"};
+static const struct schema schema = {
+    .name = "test", .application_id = 77, .steps = steps, .step_count = 1};
+
+static struct db *open_for(struct fixture *fixture, enum db_use use, int64_t read_limit_ms)
+{
+    const struct db_options options = {
+        .path = fixture_path(fixture, "some.db"),
+        .schema = &schema,
+        .use = use,
+        .cache_kib = 100,
+        .read_limit_ms = read_limit_ms,
+    };
+    struct db *db = db_open(&options, &fixture->error);
+
+    fixture_succeeds(db == NULL ? -1 : 0, &fixture->error);
+    return db;
+}
+
+static void settings_are_those_of_the_contract(void **state)
+{
+    static const struct {
+        const char *sql;
+        int64_t value;
+    } settings[] = {
+        {"PRAGMA synchronous", 2},  {"PRAGMA mmap_size", 0},     {"PRAGMA foreign_keys", 1},
+        {"PRAGMA page_size", 4096}, {"PRAGMA cache_size", -100}, {"PRAGMA auto_vacuum", 2},
+    };
+    struct db *db;
+
+    db_close(open_for(*state, DB_CREATE, 0));
+    db = open_for(*state, DB_WRITE, 0);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        int64_t value = -1;
+
+        assert_int_equal(db_number(db, settings[i].sql, &value, NULL), 0);
+        assert_int_equal(value, settings[i].value);
+    }
+    db_close(db);
+}
+
+static void a_question_that_takes_too_long_is_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    struct db *db;
+    int64_t number;
+
+    db_close(open_for(fixture, DB_CREATE, 0));
+    db = open_for(fixture, DB_READ, 30);
+    assert_int_equal(
+        db_number(
+            db,
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+            " SELECT count(*) FROM n",
+            &number, &fixture->error),
+        -1);
+    assert_int_equal(fixture->error.code, ERROR_TIMEOUT);
+    assert_int_equal(db_number(db, "SELECT 5", &number, NULL), 0);
+    assert_int_equal(number, 5);
+    db_close(db);
+}
+
+static void a_statement_is_kept_and_lent_once(void **state)
+{
+    static const char sql[] = "SELECT ?";
+    struct db *db = open_for(*state, DB_CREATE, 0);
+    struct sqlite3_stmt *kept;
+
+    {
+        STATEMENT first = {0};
+        STATEMENT second = {0};
+
+        assert_int_equal(statement_open(&first, db, sql, NULL), 0);
+        assert_int_equal(statement_open(&second, db, sql, NULL), 0);
+        assert_ptr_not_equal(first.handle, second.handle);
+        kept = first.handle;
+    }
+    {
+        STATEMENT again = {0};
+
+        assert_int_equal(statement_open(&again, db, sql, NULL), 0);
+        assert_ptr_equal(again.handle, kept);
+        assert_int_equal(statement_step(&again, NULL), 1);
+        assert_true(statement_is_null(&again, 0)); /* nothing of an earlier use is left */
+    }
+    db_close(db);
+}
+
+static void empty_bytes_are_not_null(void **state)
+{
+    struct db *db = open_for(*state, DB_CREATE, 0);
+
+    {
+        STATEMENT row = {0};
+
+        assert_int_equal(
+            statement_open(&row, db, "SELECT typeof(?), typeof(?), typeof(?)", NULL), 0);
+        statement_bind_blob(&row, bytes_of(NULL, 0));
+        statement_bind_text_bytes(&row, bytes_of(NULL, 0));
+        statement_bind_text(&row, NULL);
+        assert_int_equal(statement_step(&row, NULL), 1);
+        assert_string_equal(statement_text(&row, 0), "blob");
+        assert_string_equal(statement_text(&row, 1), "text");
+        assert_string_equal(statement_text(&row, 2), "null");
+    }
+    db_close(db);
+}
+
+static void a_text_that_is_no_id_is_corruption(void **state)
+{
+    struct fixture *fixture = *state;
+    struct db *db = open_for(fixture, DB_CREATE, 0);
+
+    {
+        STATEMENT row = {0};
+        struct id id;
+
+        assert_int_equal(statement_open(&row, db, "SELECT 'nonsense'", NULL), 0);
+        assert_int_equal(statement_step(&row, NULL), 1);
+        assert_int_equal(statement_id(&row, 0, &id, &fixture->error), -1);
+        assert_int_equal(fixture->error.code, ERROR_CORRUPT);
+    }
+    db_close(db);
+}
+
+static void a_file_that_was_replaced_has_moved(void **state)
+{
+    struct fixture *fixture = *state;
+    struct db *db = open_for(fixture, DB_CREATE, 0);
+    char from[512];
+
+    assert_false(db_moved(db));
+    snprintf(from, sizeof from, "%s", fixture_path(fixture, "some.db"));
+    assert_int_equal(rename(from, fixture_path(fixture, "other.db")), 0);
+    assert_true(db_moved(db));
+    fclose(fopen(from, "w"));
+    assert_true(db_moved(db));
+    db_close(db);
+}
+
+static void the_wal_can_be_emptied(void **state)
+{
+    struct db *db = open_for(*state, DB_CREATE, 0);
+    bool busy = true;
+
+    assert_int_equal(db_script(db, "INSERT INTO t VALUES (1, 2)", NULL), 0);
+    assert_true(db_wal_bytes(db) > 4096);
+    assert_int_equal(db_checkpoint_truncate(db, &busy, NULL), 0);
+    assert_false(busy);
+    db_close(db);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup_directory, teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(settings_are_those_of_the_contract),
+        CASE(a_question_that_takes_too_long_is_ended),
+        CASE(a_statement_is_kept_and_lent_once),
+        CASE(empty_bytes_are_not_null),
+        CASE(a_text_that_is_no_id_is_corruption),
+        CASE(a_file_that_was_replaced_has_moved),
+        CASE(the_wal_can_be_emptied),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
