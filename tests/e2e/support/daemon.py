@@ -109,12 +109,13 @@ class Daemon:
         return self.process is not None and self.process.poll() is None
 
     def listeners(self):
-        """listeners.json, if it is of the process that runs now; else None."""
-        try:
-            found = json.loads((self.directory / "store/listeners.json").read_text())
-        except FileNotFoundError:
-            return None
-        return found if found["pid"] == self.pid else None
+        """What the process that runs now has announced; None: nothing yet."""
+        for name in ("listeners.json", "listeners.receiver.json"):
+            with contextlib.suppress(FileNotFoundError):
+                found = json.loads((self.directory / "store" / name).read_text())
+                if found["pid"] == self.pid:
+                    return found
+        return None
 
     def is_ready(self):
         assert self.is_running(), f"the daemon ended:\n{self.log_text()}"

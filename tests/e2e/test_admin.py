@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""The admin API."""
+import re
+import threading
+
+import pytest
+
+from support import web
+from support.daemon import result_body
+from support.waiting import wait_for
+
+ACTING = [("POST", "/api/v1/runs"), ("PATCH", "/api/v1/runs/x"), ("POST", "/api/v1/results/x/replay"),
+          ("POST", "/api/v1/jobs/x/retry"), ("POST", "/api/v1/jobs/x/cancel"),
+          ("POST", "/api/v1/hooks/x/pause"), ("POST", "/api/v1/hooks/x/resume")]
+READING = ["/metrics", "/api/v1/runs", "/api/v1/results", "/api/v1/jobs", "/api/v1/hooks",
+           "/api/v1/status", "/api/v1/rejected"]
+
+
+def test_nothing_without_a_token(daemon):
+    daemon.start()
+    for token in (None, "", "wrong", daemon.token[:-1], daemon.token + "x"):
+        for method, path in ACTING + [("GET", path) for path in READING] + [("GET", "/nowhere")]:
+            answer = daemon.api(token).ask(method, path)
+            assert answer.status == 401, (token, method, path)
+            assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_read_token_reads_and_does_not_act(daemon):
+    daemon.start()
+    api = daemon.api(daemon.read_token)
+    for path in READING:
+        assert api.ask("GET", path).status == 200, path
+    for method, path in ACTING:
+        assert api.ask(method, path).status == 403, path
+
+
+def test_metrics_may_be_public(daemon):
+    daemon.config["admin"]["metrics_public"] = True
+    daemon.start()
+    assert daemon.api(None).ask("GET", "/metrics").status == 200
+    assert daemon.api(None).ask("GET", "/api/v1/runs").status == 401
+
+
+def test_metrics_are_openmetrics(daemon):
+    daemon.start()
+    daemon.call_back(daemon.launched(7), result_body(7))
+    answer = daemon.admin.ask("GET", "/metrics")
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    lines = answer.body.decode().splitlines()
+    assert lines[-1] == "# EOF"
+    families = {line.split()[2] for line in lines if line.startswith("# TYPE ")}
+    for line in lines:
+        if not line.startswith("#"):
+            name = re.match(r"(callbackd_[a-z_]+)(\{[^}]*\})? -?[0-9.e+]+$", line)
+            assert name, line
+            assert name[1] in families or name[1].removesuffix("_total") in families, line
+    assert daemon.metric("accepted") == 1
+
+
+def test_a_run_through_its_life(daemon):
+    daemon.start()
+    run = daemon.register("flow", tags={"ticket": "4711"})
+    assert set(run) >= {"run_id", "callback_url"}
+    known = daemon.run(run["run_id"])
+    assert (known["state"], known["workflow"], known["tags"]) == (
+        "launching", "flow", {"ticket": "4711"})
+    daemon.admin.send("PATCH", f"/api/v1/runs/{run['run_id']}", {"execution_id": "7"})
+    assert daemon.run(run["run_id"])["state"] == "waiting"
+    result_id = daemon.call_back(run, result_body(7)).json()["result_id"]
+    known = daemon.wait_for_run(run["run_id"], "completed")
+    assert (known["result_id"], known["execution_id"]) == (result_id, "7")
+    for time in ("registered_at", "launched_at", "completed_at"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", known[time])
+
+
+def test_the_same_idempotency_key_is_the_same_run(daemon):
+    daemon.start()
+    body = {"workflow": "flow", "idempotency_key": "k"}
+    first = daemon.admin.ask("POST", "/api/v1/runs", body)
+    again = daemon.admin.ask("POST", "/api/v1/runs", body)
+    assert (first.status, again.status) == (201, 200)
+    assert again.json()["run_id"] == first.json()["run_id"]
+    assert again.json()["callback_url"] == first.json()["callback_url"]
+
+
+def test_a_launch_may_fail(daemon):
+    daemon.start()
+    run = daemon.register()
+    daemon.admin.send("PATCH", f"/api/v1/runs/{run['run_id']}", {"failed": "no such workflow"})
+    known = daemon.run(run["run_id"])
+    assert (known["state"], known["reason"]) == ("launch_failed", "no such workflow")
+
+
+def test_a_run_past_its_deadline_is_overdue(daemon):
+    daemon.config["promptlayer"].pop("api_key_file")  # nobody is asked
+    daemon.start()
+    run = daemon.launched(7, deadline="100ms")
+    daemon.wait_for_run(run["run_id"], "overdue")
+    daemon.call_back(run, result_body(7))
+    daemon.wait_for_run(run["run_id"], "completed")
+
+
+@pytest.mark.parametrize("body", [{"workflow": 1}, {"workflow": "f", "endpoint": "none"},
+                                  {"workflow": "f", "deadline": "soon"}, [], "text"])
+def test_a_bad_registration_is_explained(daemon, body):
+    daemon.start()
+    answer = daemon.admin.ask("POST", "/api/v1/runs", body)
+    assert answer.status == 400 and answer.json()["detail"]
+
+
+def test_a_long_poll_answers_when_the_result_is_there(daemon):
+    daemon.start()
+    run = daemon.launched(7)
+    path = f"/api/v1/runs/{run['run_id']}/result"
+    assert daemon.admin.ask("GET", path).status == 204
+    assert daemon.admin.ask("GET", path + "?wait=50ms").status == 204
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(
+        daemon.admin.ask("GET", path + "?wait=30s")))
+    waiter.start()
+    result_id = daemon.call_back(run, result_body(7)).json()["result_id"]
+    waiter.join()
+    assert answers[0].status == 200
+    assert answers[0].json()["id"] == result_id
+
+
+def test_results_are_paged_newest_first_and_filtered(daemon):
+    daemon.endpoint(name="any", path="/any", kind="json", status="/state", verify="none")
+    daemon.start()
+    ids = [daemon.post("/any", f'{{"state":"{state}","n":{n}}}').json()["result_id"]
+           for n, state in enumerate(["failed", "success"] * 4)]
+    wait_for("all are taken in", lambda: len(daemon.admin.get("/api/v1/results?limit=100")["items"])
+             == len(ids))
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = daemon.admin.get(f"/api/v1/results?limit=3{cursor and '&cursor=' + cursor}")
+        assert len(page["items"]) <= 3
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == ids[::-1]
+    failed = daemon.admin.get("/api/v1/results?status=failed&endpoint=any")["items"]
+    assert [item["id"] for item in failed] == ids[0::2][::-1]
+    assert daemon.admin.get("/api/v1/results?endpoint=results")["items"] == []
+
+
+def test_a_result_has_the_documented_members(daemon):
+    daemon.start()
+    answer = daemon.call_back(daemon.launched(7), result_body(7))
+    result = daemon.result(answer.json()["result_id"])
+    assert set(result) >= set("id endpoint kind execution_id run_id workflow status source revision "
+                              "duplicates received_at remote_address verified_by size sha256 "
+                              "content_type headers".split())
+
+
+def test_a_job_has_the_documented_members(daemon):
+    daemon.hook(shell="true")
+    daemon.start()
+    daemon.call_back(daemon.launched(7), result_body(7))
+    job, = daemon.wait_for_jobs(1)
+    assert set(job) >= set("id hook result_id state attempts_made next_at created_at ended_at replay "
+                           "attempts".split())
+    assert set(job["attempts"][0]) >= set("n started_at ended_at outcome exit_code signal output "
+                                          "output_truncated".split())
+
+
+def test_what_is_not_there_is_404(daemon):
+    daemon.start()
+    nobody = "01900000-0000-7000-8000-000000000000"
+    for method, path in [("GET", f"/api/v1/runs/{nobody}"), ("GET", f"/api/v1/results/{nobody}"),
+                         ("GET", f"/api/v1/results/{nobody}/body"), ("GET", f"/api/v1/jobs/{nobody}"),
+                         ("POST", f"/api/v1/results/{nobody}/replay"),
+                         ("POST", f"/api/v1/jobs/{nobody}/retry"),
+                         ("POST", "/api/v1/hooks/nobody/pause"), ("GET", "/api/v1/nowhere"),
+                         ("PATCH", f"/api/v1/runs/{nobody}")]:
+        value = {"execution_id": "7"} if method == "PATCH" else None
+        assert daemon.admin.ask(method, path, value).status == 404, path
+
+
+def test_status_says_in_detail_whether_all_is_well(daemon):
+    daemon.start()
+    status = daemon.admin.get("/api/v1/status")
+    assert status["ready"] is True
+
+
+def test_the_admin_listener_may_be_a_unix_socket(daemon, ctl):
+    daemon.config["admin"] = {"unix": "admin.sock", "token_file": "admin.token"}
+    daemon.write_config()
+    daemon.launch()
+    socket = daemon.directory / "admin.sock"
+    wait_for("it is ready", lambda: "msg=ready" in daemon.log_text())
+    api = web.Api(web.Place(unix=str(socket)), daemon.token)
+    assert api.get("/api/v1/runs")["items"] == []
+    assert ctl("runs").status == 0
+    daemon.stop()
+    assert not socket.exists()
+
+
+def test_a_truncated_result_is_fetched(daemon, sim):
+    daemon.hook(shell='cat > "$CALLBACK_STATUS"')
+    daemon.start()
+    run = daemon.register()
+    execution_id, _ = sim.run("flow", run["callback_url"], {"truncated": True, "value": '"whole"'})
+    daemon.admin.send("PATCH", f"/api/v1/runs/{run['run_id']}", {"execution_id": str(execution_id)})
+    daemon.wait_for_run(run["run_id"], "completed")
+    job, = daemon.wait_for_jobs(1)
+    assert b"whole" in (daemon.directory / "success").read_bytes()
+    assert daemon.result(job["result_id"])["source"] == "poll"
+
+
+def test_a_result_that_is_never_posted_is_fetched_after_its_deadline(daemon, sim):
+    daemon.hook(shell="true")
+    daemon.start()
+    run = daemon.register(deadline="200ms")
+    execution_id, _ = sim.run("flow", run["callback_url"], {"callback": "never"})
+    daemon.admin.send("PATCH", f"/api/v1/runs/{run['run_id']}", {"execution_id": str(execution_id)})
+    known = daemon.wait_for_run(run["run_id"], "completed")
+    assert daemon.result(known["result_id"])["source"] == "poll"
+    daemon.wait_for_jobs(1)
