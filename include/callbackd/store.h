@@ -42,10 +42,10 @@ int store_lock(
     const char *directory, const char *name, int64_t wait_ms, int *fd_out, struct error *error);
 
 /*
- * An online copy into `target`, a directory that is not there or empty: a store of its own, to be
- * opened or moved in the place of another. Beside a running daemon; holds its log up for nobody,
- * but the state's write-ahead file grows while the state is copied. A copy that failed is not a
- * store.
+ * An online copy into `target`, a directory that is not there or holds no store: a store of its
+ * own, to be opened or moved in the place of another. Beside a running daemon; holds its log up for
+ * nobody, but the state's write-ahead file grows while the state is copied. A copy that failed is
+ * not a store.
  */
 int store_backup(const char *directory, const char *target, struct error *error);
 

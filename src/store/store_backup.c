@@ -5,9 +5,8 @@
  * page inside one reading; the log only grows and is copied row by row in slices,
  * so that its write-ahead file can be emptied between them however large it is.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "callbackd/os.h"
 #include "callbackd/store.h"
@@ -186,27 +185,22 @@ static int copy_log(const char *directory, const char *target, struct error *err
 
 /* ---- the whole ---- */
 
-static int refuse_used_target(const char *target, struct error *error)
+static int refuse_store(const char *target, const char *folder, struct error *error)
 {
-    DIR *directory = opendir(target);
-    struct dirent *entry;
-    int entries = 0;
+    CLEANUP_FREE char *path = os_path_join(target, folder);
 
-    if (directory == NULL)
-        return errno == ENOENT ? 0
-                               : error_set_errno(error, ERROR_IO, errno, "cannot read %s", target);
-    while ((entry = readdir(directory)) != NULL)
-        entries += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    (void)closedir(directory);
-    if (entries > 0)
-        return error_set(error, ERROR_CONFLICT, "%s is not empty", target);
+    if (path == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a path");
+    if (access(path, F_OK) == 0)
+        return error_set(error, ERROR_CONFLICT, "%s is there already", path);
     return 0;
 }
 
 int store_backup(const char *directory, const char *target, struct error *error)
 {
-    if (refuse_used_target(target, error) < 0 || store_prepare(target, error) < 0 ||
-        copy_state(directory, target, error) < 0)
+    if (refuse_store(target, STORE_LOG_DIRECTORY, error) < 0 ||
+        refuse_store(target, STORE_STATE_DIRECTORY, error) < 0 ||
+        store_prepare(target, error) < 0 || copy_state(directory, target, error) < 0)
         return -1;
     return copy_log(directory, target, error);
 }
