@@ -61,6 +61,15 @@ int list_query_open(
     const struct list_query *query, struct statement *statement, struct db *db,
     struct error *error);
 
+#define RESULT_COLUMNS                                                                             \
+    "seq, id, endpoint, key, kind, execution_id, run_id, workflow, event, status, pending, "       \
+    "triggered,"                                                                                   \
+    " source, revision, duplicates, received_at, remote_address, verified_by, content_type,"       \
+    " size, sha256"
+/* Visits rows of RESULT_COLUMNS. */
+int visit_results(
+    struct statement *rows, result_record_visitor *visit, void *context, struct error *error);
+
 /* The queries as lists use them; the test of the query plans reads them too. */
 void run_list_query(const struct run_filter *filter, int64_t before_seq, struct list_query *query);
 void result_list_query(
