@@ -6,6 +6,7 @@
  *
  * A run's states:  launching -> waiting -> completed
  *                  launching -> launch_failed            (the launcher said so)
+ *                  launch_failed -> waiting              (it was launched again, and well)
  *                  waiting   -> overdue -> completed     (late, or polled)
  *                             overdue -> lost            (given up) -> completed (very late)
  *                  launching -> lost                     (a day without a word) -> waiting
@@ -42,7 +43,8 @@ int ledger_register(
     struct error *error);
 
 /* Records the execution id: launching or lost -> waiting (completed stays completed). The same
- * id again is fine; another one is ERROR_CONFLICT. launch_failed -> ERROR_CONFLICT. */
+ * id again is fine; another one is ERROR_CONFLICT. launch_failed -> waiting: its launcher has tried
+ * again, with the same callback URL. */
 int ledger_launched(
     struct state_tx *tx, const struct id *run_id, int64_t execution_id, int64_t now_ms,
     struct run_record *run_out, struct error *error);

@@ -224,12 +224,26 @@ static int wait_for_it(struct launch *launch, bool knows_execution, struct error
     return wait_at_api(launch->session, &launch->api.api, &waiting, error);
 }
 
-/* The run of a repeated key. It is launched, or being launched, or failed: never again by us. */
+/* Is the run of a repeated key known not to have been launched? */
+static bool may_launch_again(const struct launch *launch)
+{
+    const struct json *run = json_root(launch->registration.answer.document);
+    const char *state = json_get_text(json_get(run, "state"));
+    return state && strcmp(state, "launch_failed") == 0;
+}
+
+/* The run of a repeated key that is launched, or perhaps launched: never again by us. */
 static int take_existing(struct launch *launch, struct error *error)
 {
     const struct json *run = json_root(launch->registration.answer.document);
     const char *execution_id = json_get_text(json_get(run, "execution_id"));
     const char *state = json_get_text(json_get(run, "state"));
+    if (state && strcmp(state, "launching") == 0)
+        return error_set(
+            error, ERROR_IO,
+            "run %s has this idempotency key already, and how its launch went was never reported: "
+            "not launched again",
+            launch->run_id);
     if (execution_id)
         text_parse_int64(bytes_of_text(execution_id), &launch->execution_id);
     display_note(
@@ -272,7 +286,7 @@ static int launch_by_plan(struct launch *launch, struct error *error)
         workflow_api_open(&launch->api, session, true, plan->api_timeout_ms, error) != 0 ||
         find_callback(launch, error) != 0)
         return -1;
-    if (launch->registered && launch->registration.existing)
+    if (launch->registered && launch->registration.existing && !may_launch_again(launch))
         return take_existing(launch, error);
     return launch_it(launch, error);
 }

@@ -163,8 +163,6 @@ static int set_launched(
     struct error *error)
 {
     *changed_out = false;
-    if (run->state == RUN_LAUNCH_FAILED)
-        return error_set(error, ERROR_CONFLICT, "the launch of this run was reported as failed");
     if (run->has_execution_id && run->execution_id != execution_id)
         return error_set(
             error, ERROR_CONFLICT, "the run was launched as execution %" PRId64 " already",
@@ -174,9 +172,13 @@ static int set_launched(
     run->has_execution_id = true;
     run->execution_id = execution_id;
     run->launched_at_ms = now_ms;
-    /* A run can be lost without an id only because its launch had not been reported. */
-    if (run->state == RUN_LAUNCHING || run->state == RUN_LOST)
+    /* A run can be lost without an id only because its launch had not been reported; one whose
+     * launch failed was launched again. */
+    if (run->state == RUN_LAUNCHING || run->state == RUN_LOST || run->state == RUN_LAUNCH_FAILED) {
         run->state = RUN_WAITING;
+        free(run->reason);
+        run->reason = NULL;
+    }
     *changed_out = true;
     return 0;
 }

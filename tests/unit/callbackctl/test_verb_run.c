@@ -248,6 +248,38 @@ static void test_a_repeated_key_launches_nothing(void **state)
     caught_fini(&caught);
 }
 
+static void test_a_repeated_key_launches_again_what_failed_to_launch(void **state)
+{
+    (void)state;
+    static const struct loopback_reply daemon_replies[] = {
+        {.text = JSON_ANSWER(
+             "200 OK", "{\"run_id\":\"" RUN_ID "\",\"state\":\"launch_failed\","
+                       "\"callback_url\":\"https://d/callback/TOKEN\"}")}};
+    static const struct loopback_reply api_replies[] = {{.text = LAUNCHED_7}};
+    start(daemon_replies, 1, api_replies, 1);
+    struct caught caught = RUN("run", "flow", "--idempotency-key", "k", "--json");
+    assert_status(&caught, 0);
+    assert_out(&caught, "\"execution_id\":\"7\"");
+    assert_int_equal(loopback_requests(api_server), 1);
+    caught_fini(&caught);
+}
+
+static void test_a_repeated_key_of_an_unclear_launch_is_no_success(void **state)
+{
+    (void)state;
+    static const struct loopback_reply daemon_replies[] = {
+        {.text = JSON_ANSWER(
+             "200 OK", "{\"run_id\":\"" RUN_ID "\",\"state\":\"launching\","
+                       "\"callback_url\":\"https://d/callback/TOKEN\"}")}};
+    static const struct loopback_reply api_replies[] = {{.text = LAUNCHED_7}};
+    start(daemon_replies, 1, api_replies, 1);
+    struct caught caught = RUN("run", "flow", "--idempotency-key", "k");
+    assert_status(&caught, 6);
+    assert_err(&caught, "never reported");
+    assert_int_equal(loopback_requests(api_server), 0);
+    caught_fini(&caught);
+}
+
 static void test_dry_run_sends_nothing_and_shows_no_secret(void **state)
 {
     (void)state;
@@ -456,6 +488,8 @@ int main(void)
         CASE(test_unregistered_runs_are_never_launched),
         CASE(test_a_missing_key_is_said_before_anything_is_registered),
         CASE(test_a_repeated_key_launches_nothing),
+        CASE(test_a_repeated_key_launches_again_what_failed_to_launch),
+        CASE(test_a_repeated_key_of_an_unclear_launch_is_no_success),
         CASE(test_dry_run_sends_nothing_and_shows_no_secret),
         CASE(test_wait_prints_the_output_alone),
         CASE(test_wait_says_why_it_failed),

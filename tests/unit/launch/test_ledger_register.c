@@ -217,10 +217,22 @@ static void a_failed_launch_has_its_reason(void **state)
     struct id id = a_run(f, "results", 0);
     assert_int_equal(launch_failed(f, &id, "HTTP 404"), ERROR_NONE);
     assert_int_equal(launch_failed(f, &id, "again"), ERROR_NONE);
-    assert_int_equal(launched(f, &id, 7), ERROR_CONFLICT);
     struct run_record run = run_now(f, &id);
     assert_int_equal(run.state, RUN_LAUNCH_FAILED);
     assert_string_equal(run.reason, "HTTP 404");
+    run_record_fini(&run);
+}
+
+static void a_failed_launch_may_be_tried_again(void **state)
+{
+    struct ledger_fixture *f = *state;
+    struct id id = a_run(f, "results", 0);
+    assert_int_equal(launch_failed(f, &id, "HTTP 503"), ERROR_NONE);
+    assert_int_equal(launched(f, &id, 7), ERROR_NONE);
+    struct run_record run = run_now(f, &id);
+    assert_int_equal(run.state, RUN_WAITING);
+    assert_null(run.reason);
+    assert_true(run.execution_id == 7);
     run_record_fini(&run);
 }
 
@@ -271,6 +283,7 @@ int main(void)
         LEDGER_TEST(a_launched_run_waits),
         LEDGER_TEST(the_same_execution_again_is_fine_and_another_a_conflict),
         LEDGER_TEST(a_failed_launch_has_its_reason),
+        LEDGER_TEST(a_failed_launch_may_be_tried_again),
         LEDGER_TEST(what_was_launched_cannot_have_failed),
         LEDGER_TEST(a_completed_run_may_still_learn_its_execution),
         LEDGER_TEST(nobody_knows_a_run_that_is_not_there),
