@@ -23,13 +23,17 @@ from servers import SERVERS, Callbackd, Place
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WARM_UP_S = 0.4
 TOKENS_PER_S = 60_000
-HALF_ROUNDS_S = 3
 IDLE_SETTLE_S = 1.0
 
-SHORT = {"main_s": 1.0, "matrix_s": 0.4, "half_s": 1.5, "rounds": 5, "matrix_rounds": 1,
-         "rows": 1_000_000}
-FULL = {"main_s": 2.0, "matrix_s": 1.5, "half_s": 3.0, "rounds": 5, "matrix_rounds": 3,
-        "rows": 10_000_000}
+KEPT, NEW = False, True
+SIZES = [(64, 16 * 1024, KEPT), (64, 1024 * 1024, KEPT)]
+SHORT = {"main_s": 0.8, "half_s": 1.0, "rounds": 5, "rows": 1_000_000, "large_rounds": 3,
+         "matrix_s": 0.3, "matrix_rounds": 1,
+         "cells": [(1, 500, KEPT), (256, 500, KEPT), (64, 500, NEW), *SIZES]}
+FULL = {"main_s": 2.0, "half_s": 3.0, "rounds": 5, "rows": 10_000_000, "large_rounds": 5,
+        "matrix_s": 1.5, "matrix_rounds": 3,
+        "cells": [(connections, 500, kind) for connections in (1, 16, 64, 256)
+                  for kind in (KEPT, NEW) if (connections, kind) != (64, KEPT)] + SIZES}
 
 
 def say(text):
@@ -91,8 +95,9 @@ def group_new_tls(place, plan, results):
 
 
 def group_half(place, plan, results):
-    """Latencies at half of the rate that each server reached in the main group, at a constant
-    rate; then callbackd's and nginx's at the same rate, half of callbackd's."""
+    """Latencies at a constant rate: half of what each server reached in the main group."""
+    if "main" not in results:
+        group_main(place, plan, results)
     names = ["callbackd", "nginx", "civetweb", "callbackd-tls", "nginx-tls"]
     half = {name: statistics.median(one["per_second"] for one in results["main"][name]) / 2
             for name in names}
@@ -108,15 +113,13 @@ def group_half(place, plan, results):
 
 
 def group_matrix(place, plan, results):
-    cells = [(connections, 500, new) for connections in (1, 16, 64, 256) for new in (False, True)]
-    cells += [(64, 16 * 1024, False), (64, 1024 * 1024, False)]
     results["matrix"] = []
-    for connections, body, new in cells:
+    if "main" in results:
+        results["matrix"].append(
+            {"connections": 64, "body": 500, "new": KEPT, "seen": results["main"]})
+    for connections, body, new in plan["cells"]:
         how = {"connections": connections, "body": body, "new": new}
-        if (connections, body, new) == (64, 500, False):
-            seen = results.get("main") or {}
-        else:
-            seen = take_turns(place, list(SERVERS), plan["matrix_rounds"], plan["matrix_s"], **how)
+        seen = take_turns(place, list(SERVERS), plan["matrix_rounds"], plan["matrix_s"], **how)
         results["matrix"].append({**how, "seen": seen})
 
 
@@ -156,7 +159,7 @@ def make_prefilled(place, rows):
 def group_large(place, plan, results):
     make_prefilled(place, plan["rows"])
     large = results["large"] = {"rows": plan["rows"], "empty": [], "filled": []}
-    for _ in range(plan["rounds"]):
+    for _ in range(plan["large_rounds"]):
         for name, store in (("empty", None), ("filled", place.prefilled)):
             with Callbackd(place, store=store) as server:
                 server.catch_up()
@@ -200,7 +203,7 @@ def main():
     arguments = parser.parse_args()
     plan = dict(SHORT if arguments.short else FULL)
     if arguments.rounds:
-        plan["rounds"] = arguments.rounds
+        plan["rounds"] = plan["large_rounds"] = arguments.rounds
     place = Place(arguments.build.resolve(), arguments.directory.resolve())
     place.prepare(ROOT)
     results = {"form": "short" if arguments.short else "full", "plan": plan}
@@ -208,8 +211,8 @@ def main():
     started = time.monotonic()
     for name in arguments.only or GROUPS:
         GROUPS[name](place, plan, results)
-    results["took_s"] = round(time.monotonic() - started)
-    arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+        results["took_s"] = round(time.monotonic() - started)
+        arguments.out.write_text(json.dumps(results, indent=1) + "\n")
     shutil.rmtree(place.directory / "server", ignore_errors=True)
 
 

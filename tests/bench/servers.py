@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.request
@@ -237,14 +238,20 @@ class Callbackd(Server):
         with contextlib.closing(urllib.request.urlopen(request, timeout=PATIENCE_S)) as answer:
             return answer.read().decode()
 
-    def metrics(self):
-        lines = (line.split() for line in self.ask("/metrics").splitlines() if line[:1] != "#")
-        return {name.removeprefix("callbackd_"): int(value) for name, value in lines}
-
     def lag(self):
-        """Results that the worker has not taken in yet."""
-        metrics = self.metrics()
-        return metrics["log_seq"] - metrics["log_cursor"]
+        """Results that the worker has not taken in yet: asked of the databases, for the gauge of
+        the cursor is 0 until the first result after a start."""
+        store = self.directory / (self.store or "store")
+        (stored,) = self.number(store / "log/results.db", "SELECT max(seq) FROM received")
+        (cursor,) = self.number(store / "state/state.db",
+                                "SELECT max(value) FROM meta WHERE name = 'cursor'")
+        return (stored or 0) - (cursor or 0)
+
+    @staticmethod
+    def number(path, question):
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA query_only = ON")
+            return database.execute(question).fetchone()
 
     def catch_up(self):
         wait_for("the worker", lambda: self.lag() == 0, CATCH_UP_S)
