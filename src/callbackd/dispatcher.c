@@ -130,6 +130,7 @@ int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error 
     *taken_out = 0;
     if (state_read(dispatcher->state, read_cursor, &cursor, error) != 0)
         return -1;
+    metrics_set(dispatcher->metrics, METRIC_LOG_CURSOR, cursor);
     batch.entries = calloc(BATCH, sizeof(*batch.entries));
     if (batch.entries == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a batch of results");
