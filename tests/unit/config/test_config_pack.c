@@ -200,6 +200,33 @@ static void nothing_is_opened_to_unpack(void **state)
     buffer_fini(&packed);
 }
 
+/* A child that is started again must not fail because the world has changed meanwhile. */
+static void nothing_is_looked_at_again_to_unpack(void **state)
+{
+    struct fixture *f = *state;
+    struct buffer packed;
+    struct error error;
+    fixture_tls(f);
+    expect_taken(
+        f, (struct parts){
+               .listen = "\"listen\": [ { \"unix\": \"s\", \"group\": \"root\" }, { "
+                         "\"address\": \"127.0.0.1:0\", \"tls\": { \"certificate\": "
+                         "\"server.pem\", \"private_key\": \"server.key\" } } ],"});
+    pack(f, CONFIG_ROLE_ALL, &packed);
+    /* A group that is gone, and a certificate that OpenSSL would not take any more. */
+    char *group = memmem(packed.data, packed.length, "\"root\"", 6);
+    char *certificate = memmem(packed.data, packed.length, "BEGIN CERTIFICATE", 17);
+    assert_non_null(group);
+    assert_non_null(certificate);
+    memcpy(group, "\"gone\"", 6);
+    memset(certificate + 40, '!', 8);
+    struct config *c = config_unpack(buffer_bytes(&packed), &error);
+    assert_non_null(c);
+    assert_string_equal(c->listeners[0].group, "gone");
+    config_free(c);
+    buffer_fini(&packed);
+}
+
 static void a_pack_that_was_cut_is_refused_everywhere(void **state)
 {
     struct fixture *f = *state;
@@ -262,6 +289,7 @@ int main(void)
         WITH_FIXTURE(a_worker_unpacks_what_was_loaded),
         WITH_FIXTURE(one_process_for_all_gets_everything),
         WITH_FIXTURE(nothing_is_opened_to_unpack),
+        WITH_FIXTURE(nothing_is_looked_at_again_to_unpack),
         WITH_FIXTURE(a_pack_that_was_cut_is_refused_everywhere),
         WITH_FIXTURE(a_pack_that_was_changed_does_no_harm),
         cmocka_unit_test(what_is_no_pack_is_refused),
