@@ -341,8 +341,9 @@ static bool still_wanted(void *context, int64_t seq)
     return state_read(retiring->state, ask_existence, &existence, &error) != 0 || existence.exists;
 }
 
-int dispatcher_retire(struct dispatcher *dispatcher, struct error *error)
+int dispatcher_retire(struct dispatcher *dispatcher, int *removed_out, struct error *error)
 {
+    *removed_out = 0;
     struct retiring retiring = {
         .state = dispatcher->state,
         .before_ms = clock_wall_ms() - dispatcher->config->store.retention_ms,
@@ -361,7 +362,8 @@ int dispatcher_retire(struct dispatcher *dispatcher, struct error *error)
             dispatcher->log, retiring.before_ms, retiring.cursor, RETIRE_MAX, still_wanted,
             &retiring, &removed, error) != 0)
         return -1;
-    if (removed > 0)
-        log_debug("old results removed", LOG_INT("count", removed));
+    *removed_out = retiring.removed + removed;
+    if (*removed_out > 0)
+        log_debug("old results removed", LOG_INT("count", *removed_out));
     return 0;
 }

@@ -29,6 +29,6 @@ int dispatcher_settle(struct dispatcher *dispatcher, int *settled_out, struct er
 /* Runs that are past their deadline. */
 int dispatcher_sweep(struct dispatcher *dispatcher, struct error *error);
 /* Removes one slice of what is older than the retention. */
-int dispatcher_retire(struct dispatcher *dispatcher, struct error *error);
+int dispatcher_retire(struct dispatcher *dispatcher, int *removed_out, struct error *error);
 
 #endif

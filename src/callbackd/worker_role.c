@@ -20,7 +20,8 @@
 
 enum {
     TICK_MS = 1000,         /* it looks by itself this often, whoever forgot to wake it */
-    RETIRE_EVERY_MS = 1000, /* slices of retention */
+    RETIRE_EVERY_MS = 1000, /* how often it is asked what is old enough to go */
+    RETIRE_NEXT_MS = 50,    /* while there is more: slices are spaced, so that nobody feels them */
     ERROR_DELAY_MS = 200,   /* after a store error, before the next try */
     GATHER_MS = 5,          /* results that come so soon after others are decided together */
     GATHER_BELOW = 64,      /* so many are worth a transaction */
@@ -214,10 +215,24 @@ static int do_chores(struct worker *worker, int64_t now_ms, struct error *error)
             return -1;
     }
     if (now_ms >= worker->retire_at_ms) {
-        worker->retire_at_ms = now_ms + RETIRE_EVERY_MS;
-        return dispatcher_retire(&worker->dispatcher, error);
+        int removed = 0;
+        int outcome = dispatcher_retire(&worker->dispatcher, &removed, error);
+        worker->retire_at_ms = now_ms + (removed > 0 ? RETIRE_NEXT_MS : RETIRE_EVERY_MS);
+        return outcome;
     }
     return 0;
+}
+
+/* How long nothing is to be done, as far as is known now. */
+static int64_t until_next_ms(const struct worker *worker)
+{
+    int64_t wait_ms = worker->retire_at_ms - clock_monotonic_ms();
+    int64_t engine_ms = hook_engine_next_ms(worker->engine);
+    if (wait_ms < 0)
+        wait_ms = 0;
+    if (engine_ms >= 0 && engine_ms < wait_ms)
+        wait_ms = engine_ms;
+    return wait_ms < TICK_MS ? wait_ms : TICK_MS;
 }
 
 /* Returns how long to wait before the next round. */
@@ -238,8 +253,7 @@ static int64_t work(struct worker *worker)
     worker->failing = false;
     if (outcome > 0)
         return worker->gathering ? GATHER_MS : 0;
-    int64_t engine_ms = hook_engine_next_ms(worker->engine);
-    return engine_ms >= 0 && engine_ms < TICK_MS ? engine_ms : TICK_MS;
+    return until_next_ms(worker);
 }
 
 static void drain_eventfd(int fd)

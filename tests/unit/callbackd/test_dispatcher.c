@@ -245,8 +245,12 @@ static void what_only_the_log_still_has_is_retired_too(void **state)
     assert_int_equal(state_write(f->state, forget_result, &soon_ms, &error), 0);
     assert_int_equal(count_entries(f), 1);
     f->config.store.retention_ms = -3600000;
-    assert_int_equal(dispatcher_retire(&f->dispatcher, &error), 0);
+    int removed = 0;
+    assert_int_equal(dispatcher_retire(&f->dispatcher, &removed, &error), 0);
     assert_int_equal(count_entries(f), 0);
+    assert_int_equal(removed, 1);
+    assert_int_equal(dispatcher_retire(&f->dispatcher, &removed, &error), 0);
+    assert_int_equal(removed, 0);
 }
 
 int main(void)
