@@ -133,8 +133,8 @@ class Daemon:
         os.kill(self.pid, signal.SIGHUP)
         wait_for("the worker has taken the configuration over",
                  lambda: self.log_text().count("configuration taken over") > taken)
-        wait_for("a new receiver serves",
-                 lambda: len(self.children(RECEIVER)) == 1 and self.child(RECEIVER) != receiver)
+        wait_for("a new receiver serves alone",
+                 lambda: (now := self.children(RECEIVER)) and len(now) == 1 and now != [receiver])
 
     def stop(self):
         """SIGTERM; everything must end well and leave nothing behind."""
@@ -167,8 +167,9 @@ class Daemon:
                 if processes.title(pid) == title and processes.exists(pid)]
 
     def child(self, title):
-        """The newest child of that title; None."""
-        return max(self.children(title), default=None)
+        """The only child of that title; None while there is none or another takes over."""
+        found = self.children(title)
+        return found[0] if len(found) == 1 else None
 
     # ---- talking ----
 

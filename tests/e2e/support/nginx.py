@@ -47,7 +47,14 @@ class Nginx:
                 ["/usr/sbin/nginx", "-p", str(directory), "-c", str(config), "-e", "stderr"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.place = web.Place(unix=str(self.socket))
-        wait_for("nginx listens", self.socket.exists)
+        wait_for("nginx listens", self.is_listening)
+
+    def is_listening(self):
+        try:
+            self.place.connect().close()
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
 
     def close(self):
         os.kill(self.process.pid, signal.SIGTERM)
