@@ -45,6 +45,9 @@ THIRD_PARTY = {
 }
 # Writable variables with static storage, and why each is needed: (room, object, symbol).
 MUTABLE = {
+    ("base", "log", "log_sink"): "the sink: format, level and role, set when a process starts",
+    ("http", "connection_watch", "current"): "of each thread: the connection that it serves",
+    ("http", "listener_takeover", "starting"): "of each thread: what civetweb is to take over",
 }
 # Files in which a licence line has no place: texts for people, formats without
 # comments, and inputs of fuzz targets.
@@ -149,11 +152,16 @@ def writable_symbols(objects):
                                text=True).stdout
         for line in table.splitlines():
             found = pattern.match(line)
-            if found is None or " O " not in line:
+            if found is None:
                 continue
             section, symbol = found.groups()
-            if section == "*COM*" or re.match(r"\.(data|bss|tdata|tbss)(\.|$)", section):
+            thread_local = re.match(r"\.(tdata|tbss)(\.|$)", section)
+            if " O " not in line and (not thread_local or symbol.startswith(".")):
+                continue
+            if thread_local or section == "*COM*" or re.match(r"\.(data|bss)(\.|$)", section):
                 if not section.startswith(".data.rel.ro"):
+                    # An optimiser may part a struct into its members: "log_sink.1".
+                    symbol = re.sub(r"\.\d+$", "", symbol)
                     yield room, path.name.removesuffix(".c.o"), symbol
 
 
