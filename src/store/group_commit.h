@@ -57,7 +57,7 @@ struct group_options {
     const struct group_operations *operations;
     void *store; /* handed to the operations */
     const char *thread_name;
-    int nice; /* of the committer thread; 0: as whoever opens it */
+    int nice;              /* of the committer thread; 0: as whoever opens it */
     size_t queue_max;      /* works that may wait, those of the running batch included */
     size_t post_bytes_max; /* of posted works that wait */
 };
