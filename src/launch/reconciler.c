@@ -146,6 +146,7 @@ struct reconciler *reconciler_start(
     reconciler->state = state;
     reconciler->log = log;
     reconciler->metrics = metrics;
+    reconciler->stop_patience_s = STOP_PATIENCE_S;
     reconciler->client = http_client_new(error);
     if (!reconciler->client || set_api(reconciler, error) != 0 ||
         start_thread(reconciler, error) != 0) {
@@ -170,7 +171,7 @@ static void end_thread(struct reconciler *reconciler)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += STOP_PATIENCE_S;
+    until.tv_sec += reconciler->stop_patience_s;
     if (pthread_clockjoin_np(reconciler->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         return;
     http_client_cancel(reconciler->client);

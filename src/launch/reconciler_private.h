@@ -58,6 +58,8 @@ struct reconciler {
     int outages;            /* requests in a row that got no answer */
     int64_t quiet_until_ms; /* monotonic: the API is not asked before */
 
+    int stop_patience_s; /* how long a stop lets a request under way go on */
+
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;

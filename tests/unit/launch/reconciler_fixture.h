@@ -13,6 +13,7 @@
 #include "callbackd/reconciler.h"
 #include "ledger_fixture.h"
 #include "loopback.h"
+#include "reconciler_private.h"
 
 #define SUCCESS_NODES "{\"N\":{\"status\":\"SUCCESS\",\"value\":\"v\",\"is_output_node\":true}}"
 #define RUNNING_NODES "{\"N\":{\"status\":\"RUNNING\",\"value\":null,\"is_output_node\":true}}"
@@ -53,6 +54,7 @@ static inline struct reconciler *start(struct ledger_fixture *f)
     struct error error = {0};
     struct reconciler *reconciler = reconciler_start(&f->config, f->state, f->log, NULL, &error);
     ledger_check(reconciler ? 0 : -1, &error);
+    reconciler->stop_patience_s = 60;
     return reconciler;
 }
 
