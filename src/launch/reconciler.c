@@ -83,6 +83,10 @@ static void *run(void *context)
     do
         tick(reconciler);
     while (wait_for_tick(reconciler));
+    pthread_mutex_lock(&reconciler->lock);
+    reconciler->ended = true;
+    pthread_cond_broadcast(&reconciler->changed);
+    pthread_mutex_unlock(&reconciler->lock);
     return NULL;
 }
 
@@ -172,9 +176,16 @@ static void end_thread(struct reconciler *reconciler)
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += reconciler->stop_patience_s;
-    if (pthread_clockjoin_np(reconciler->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-        return;
-    http_client_cancel(reconciler->client);
+    pthread_mutex_lock(&reconciler->lock);
+    reconciler->stopping = true;
+    pthread_cond_broadcast(&reconciler->changed);
+    while (!reconciler->ended)
+        if (pthread_cond_timedwait(&reconciler->changed, &reconciler->lock, &until) != 0)
+            break;
+    bool ended = reconciler->ended;
+    pthread_mutex_unlock(&reconciler->lock);
+    if (!ended)
+        http_client_cancel(reconciler->client);
     pthread_join(reconciler->thread, NULL);
 }
 
@@ -182,10 +193,6 @@ void reconciler_stop(struct reconciler *reconciler)
 {
     if (!reconciler)
         return;
-    pthread_mutex_lock(&reconciler->lock);
-    reconciler->stopping = true;
-    pthread_cond_signal(&reconciler->changed);
-    pthread_mutex_unlock(&reconciler->lock);
     end_thread(reconciler);
     pthread_mutex_destroy(&reconciler->lock);
     pthread_cond_destroy(&reconciler->changed);

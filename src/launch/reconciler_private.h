@@ -65,6 +65,7 @@ struct reconciler {
     pthread_cond_t changed;
     bool woken;    /* under lock */
     bool stopping; /* under lock */
+    bool ended;    /* under lock: the thread will not touch anything any more */
 };
 
 /* One page of what is missing, into reconciler->tasks; reconcile_tasks_clear afterwards. */
