@@ -62,11 +62,18 @@ bool log_parse_format(const char *text, enum log_format *format_out);
 /* `fields` ends with a LOG_FIELD_END. Use the macros. */
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
+#ifdef __cppcheck__ /* its parser does not know __VA_OPT__ */
+#define log_debug(...) ((void)0)
+#define log_info(...) ((void)0)
+#define log_warning(...) ((void)0)
+#define log_error(...) ((void)0)
+#else
 #define LOG_WRITE(level, message, ...)                                                             \
     log_write((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
 #define log_debug(message, ...) LOG_WRITE(LOG_LEVEL_DEBUG, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(message, ...) LOG_WRITE(LOG_LEVEL_INFO, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_warning(message, ...) LOG_WRITE(LOG_LEVEL_WARNING, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_error(message, ...) LOG_WRITE(LOG_LEVEL_ERROR, message __VA_OPT__(, ) __VA_ARGS__)
+#endif
 
 #endif

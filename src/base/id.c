@@ -58,7 +58,7 @@ bool id_parse(struct bytes text, struct id *id_out)
 {
     if (!has_id_shape(text))
         return false;
-    struct id id;
+    struct id id = {0};
     unsigned char *to = id.bytes;
     for (size_t i = 0; i < ID_GROUPS; i++) {
         struct bytes group = bytes_of(text.data + groups[i].at, 2 * groups[i].bytes);
