@@ -158,7 +158,7 @@ json_text() {
 build() {
     quietly "$demo/configure.log" cmake --preset release -S "$root"
     quietly "$demo/build.log" cmake --build "$root/build" --parallel "$(nproc)" \
-        --target callbackd callbackctl promptlayer-sim
+        --target callbackd callbackctl callbackctl_documents promptlayer-sim
 }
 
 start_servers() {
