@@ -20,7 +20,11 @@ static const struct unit duration_units[] = {
 };
 
 static const struct unit size_units[] = {
-    {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024},
+    {"", 1},
+    {"B", 1},
+    {"KiB", 1024},
+    {"MiB", INT64_C(1024) * 1024},
+    {"GiB", INT64_C(1024) * 1024 * 1024},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

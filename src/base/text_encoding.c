@@ -38,7 +38,7 @@ bool text_hex_decode(struct bytes text, unsigned char *out, size_t out_length)
     for (size_t i = 0; i < out_length; i++) {
         int high = hex_value(text.data[2 * i]);
         int low = hex_value(text.data[2 * i + 1]);
-        out[i] = (unsigned char)(high << 4 | low);
+        out[i] = (unsigned char)((unsigned)high << 4 | (unsigned)low);
     }
     return true;
 }

@@ -129,7 +129,7 @@ static int call_on_operand(
 
 static int run_job(struct session *session, struct error *error)
 {
-    struct admin_answer answer;
+    struct admin_answer answer = {0};
     if (!session_operand_id(session, 0, error) ||
         call_on_operand(session, "GET", "/api/v1/jobs", "", NULL, &answer, error) != 0)
         return -1;
@@ -154,7 +154,7 @@ static int act(
     struct error *error)
 {
     static const char *const skip[] = {"attempts", NULL};
-    struct admin_answer answer;
+    struct admin_answer answer = {0};
     if (call_on_operand(session, "POST", prefix, suffix, NULL, &answer, error) != 0)
         return -1;
     int status = EXIT_STATUS_DONE;
@@ -214,7 +214,7 @@ static const struct listing replay_listing = {
 static int run_replay(struct session *session, struct error *error)
 {
     const char *hook = arguments_value(&session->arguments, OPTION_HOOK);
-    struct admin_answer answer;
+    struct admin_answer answer = {0};
     if (!session_operand_id(session, 0, error) ||
         call_on_operand(session, "POST", "/api/v1/results", "/replay", hook, &answer, error) != 0)
         return -1;

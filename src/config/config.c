@@ -3,6 +3,9 @@
 #include "config_private.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "callbackd/os.h"
@@ -37,20 +40,31 @@ struct config *config_new(const char *path, struct bytes text)
     return NULL;
 }
 
+/* Steps over `word` and the number behind it; -1 when they are not there. */
+static int take_number(const char **at, const char *word)
+{
+    size_t length = strlen(word);
+    char *end = NULL;
+    if (strncmp(*at, word, length) != 0)
+        return -1;
+    long number = strtol(*at + length, &end, 10);
+    *at = end;
+    return number > 0 && number < INT_MAX ? (int)number : -1;
+}
+
 /* The parser says where it stopped as "line 3, column 7: …". */
 static void add_syntax_problem(struct config_problems *problems, const struct error *error)
 {
-    int line = 0;
-    int column = 0;
-    int end = 0;
-    if (sscanf(error->message, "line %d, column %d: %n", &line, &column, &end) != 2 || end == 0)
+    const char *at = error->message;
+    int line = take_number(&at, "line ");
+    int column = line > 0 ? take_number(&at, ", column ") : -1;
+    if (column < 0 || strncmp(at, ": ", 2) != 0)
         config_problem_add(problems, 0, "", text_copy(error->message));
     else
         config_problem_add(
             problems, line, "",
             text_format(
-                "%s at column %d (correct it: the file is JSON with comments)",
-                error->message + end, column));
+                "%s at column %d (correct it: the file is JSON with comments)", at + 2, column));
 }
 
 int config_parse(

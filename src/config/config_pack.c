@@ -66,7 +66,7 @@ int config_pack(
     append_record(out, bytes_of_text("path"), bytes_of_text(config->path));
     append_record(out, bytes_of_text("text"), bytes_of_text(config->text));
     /* A visitor may change what it visits; this one only reads. */
-    config_visit((struct config *)(uintptr_t)config, KEY_SECRET, pack_secret, &packing);
+    config_visit((struct config *)config, KEY_SECRET, pack_secret, &packing);
     if (buffer_failed(out))
         return error_set(error, ERROR_MEMORY, "the configuration is too large to be handed over");
     return 0;
@@ -146,7 +146,8 @@ static int read_records(struct bytes packed, struct unpacked *unpacked, struct e
 static struct config *parse_unpacked(const struct unpacked *unpacked, struct error *error)
 {
     struct config_problems problems = {0};
-    char *path = strndup((const char *)unpacked->path.data, unpacked->path.length);
+    const char *from = (const char *)unpacked->path.data;
+    char *path = from ? strndup(from, unpacked->path.length) : NULL;
     struct config *config = path ? config_new(path, unpacked->text) : NULL;
     free(path);
     if (!config) {

@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 
 /* A passphrase cannot be asked for; without this OpenSSL would try at the terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's. */
 static int no_passphrase(char *out, int size, int writing, void *context)
 {
     (void)out;

@@ -38,7 +38,7 @@ const struct scheme *scheme_find(const char *name);
 int scheme_run_token_open(const struct scheme_setup *setup, void **state_out, struct error *error);
 void scheme_run_token_close(void *state);
 int scheme_run_token_check_head(
-    const void *state, const struct verify_request *request, struct verify_outcome *outcome,
+    const void *opaque, const struct verify_request *request, struct verify_outcome *outcome,
     struct error *error);
 
 #endif

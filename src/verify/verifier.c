@@ -80,7 +80,7 @@ void verifier_free(struct verifier *verifier)
     if (!verifier)
         return;
     for (size_t i = 0; i < verifier->count; i++)
-        if (verifier->checks[i].scheme->close)
+        if (verifier->checks[i].scheme && verifier->checks[i].scheme->close)
             verifier->checks[i].scheme->close(verifier->checks[i].state);
     free(verifier->checks);
     free(verifier);
