@@ -295,7 +295,7 @@ int listeners_announce(
     struct error *error)
 {
     CLEANUP_BUFFER struct buffer json;
-    buffer_init(&json, 1024 * 1024);
+    buffer_init(&json, (size_t)1024 * 1024);
     struct json_writer writer;
     json_writer_init(&writer, &json);
     json_object_begin(&writer);
