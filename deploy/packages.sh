@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# packages.sh [--list] build|tests|bench...: the Debian packages that building,
-# testing and benchmarks need, in one place. Installs those that are missing; does nothing, and
-# needs no network and no rights, when none is. As root, or with sudo.
+# packages.sh [--list] build|tests|bench|fresh-machine...: the Debian packages that
+# each of these needs, in one place. Installs those that are missing; does nothing,
+# and needs no network and no rights, when none is. As root, or with sudo.
 set -euo pipefail
 
 # What building and the quickstart need. docs/DEPENDENCIES.md says what for.
@@ -20,6 +20,8 @@ readonly TESTS=(
 )
 # What tests/bench/run.sh needs beside the first.
 readonly BENCH=(python3 nginx wrk webhook)
+# What tests/fresh-machine.sh needs.
+readonly FRESH_MACHINE=(debootstrap debian-archive-keyring git tar util-linux)
 
 die() {
     printf 'packages: %s\n' "$*" >&2
@@ -31,6 +33,8 @@ packages_of() {
     build) printf '%s\n' "${BUILD[@]}" ;;
     tests) printf '%s\n' "${TESTS[@]}" ;;
     bench) printf '%s\n' "${BENCH[@]}" ;;
+    fresh-machine) printf '%s\n' "${FRESH_MACHINE[@]}" ;;
+    *) die "there is no group $1" ;;
     esac
 }
 
@@ -83,16 +87,16 @@ install_missing() {
 }
 
 main() {
-    local list=no group package
+    local list=no group package packages
     if [[ ${1:-} == --list ]]; then
         list=yes
         shift
     fi
-    [[ $# -ge 1 ]] || die "usage: packages.sh [--list] build|tests|bench..."
+    [[ $# -ge 1 ]] || die "usage: packages.sh [--list] build|tests|bench|fresh-machine..."
     local -a wanted=() missing=()
     for group in "$@"; do
-        [[ $group == build || $group == tests || $group == bench ]] || die "there is no group $group"
-        while read -r package; do wanted+=("$package"); done < <(packages_of "$group")
+        packages=$(packages_of "$group") || exit
+        while read -r package; do wanted+=("$package"); done <<<"$packages"
     done
     if [[ $list == yes ]]; then
         printf '%s\n' "${wanted[@]}"
