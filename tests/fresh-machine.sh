@@ -1,16 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# fresh-machine.sh [--quickstart]: does a machine that has never seen the project build
-# it, run the quickstart twice, and pass the tests? The machine is a folder: a
-# minimal Debian 12 made by debootstrap from the mirror that this machine's own apt
-# uses, with a clone of what is committed here. As root. --quickstart: not the tests.
+# fresh-machine.sh [--quickstart]: does a stranger's machine get through? Makes a bare
+# Debian 12 in a folder (debootstrap, kept in the user's cache for the next time),
+# clones the committed state of this repository into it, and runs there
+# deploy/quickstart.sh twice and then tests/run.sh (not with --quickstart).
+#
+# As root. Packages come from the mirrors that this machine's apt uses. What runs
+# inside has process ids, mounts and a /tmp of its own, and all of that is gone when
+# this script ends, however it ends; the network is this machine's.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 readonly SUITE=bookworm
-machine=
+readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+readonly cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/callbackd
+readonly image=$cache/$SUITE-minbase.tar
 
 die() {
     printf 'fresh-machine: %s\n' "$*" >&2
@@ -18,97 +24,112 @@ die() {
 }
 
 say() {
-    printf '\n==== %s (after %d s)\n' "$*" "$SECONDS"
+    printf '\n==== %s\n' "$*"
 }
 
-clean_up() {
-    [[ -n $machine ]] || return 0
-    local mounted
-    # What was mounted last goes first.
-    awk -v under="$machine/" 'index($2, under) == 1 { print $2 }' /proc/mounts | tac |
-        while read -r mounted; do umount --lazy "$mounted"; done
-    rm -rf --one-file-system "$machine"
+# ---- the bare system ----
+
+# sources [PATTERN]: "URI SUITE" of this machine's Debian mirrors
+sources() {
+    # shellcheck disable=SC2016 # the $(…) are apt's
+    apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' \
+        'Created-By: Packages' | sort -u | grep -E " $1\$"
 }
 
-# mirrors: "URI SUITE" of each of this machine's own Debian 12 suites
-mirrors() {
-    # shellcheck disable=SC2016 # apt's own variables
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | sort -u |
-        awk -v suite="$SUITE" '$2 ~ "^" suite "(-security|-updates)?$"'
+# What it takes to reach them: proxies, and what is not checked here (frozen mirrors).
+acquire_configuration() {
+    apt-config dump --no-empty |
+        grep -E '^Acquire::((https?|ftp)::(Proxy|Verify)|Check-|Retries|Force)' || true
 }
 
-install_debootstrap() {
-    command -v debootstrap >/dev/null && return
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends debootstrap \
-        </dev/null >/dev/null || die "debootstrap is missing and could not be installed"
+make_image() {
+    local mirror include='' proxy='' new
+    mirror=$(sources "($SUITE|oldstable|stable)" | head -n 1 | cut -d ' ' -f 1)
+    [[ -n $mirror ]] || die "apt knows no mirror of $SUITE here"
+    [[ $mirror != https:* ]] || include=--include=ca-certificates
+    eval "$(apt-config shell proxy Acquire::http::Proxy)"
+    mkdir -p "$cache"
+    new=$(mktemp -d "$cache/new.XXXXXX")
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -rf --one-file-system '$new'" EXIT
+    http_proxy=${proxy:-${http_proxy:-}} debootstrap --variant=minbase --keyring="$KEYRING" \
+        ${include:+"$include"} "$SUITE" "$new/system" "$mirror" >"$new/log" 2>&1 ||
+        { tail -n 20 "$new/log" >&2 && die "debootstrap failed"; }
+    tar -cf "$new/image.tar" -C "$new/system" .
+    mv "$new/image.tar" "$image"
+    rm -rf --one-file-system "$new"
+    trap - EXIT
 }
 
-make_machine() {
-    local uri
-    uri=$(mirrors | awk -v suite="$SUITE" '$2 == suite { print $1; exit }')
-    [[ -n $uri ]] || die "apt here knows no mirror of $SUITE (apt-get update?)"
-    debootstrap --variant=minbase "$SUITE" "$machine" "$uri" >"$machine.log" 2>&1 || {
-        tail -n 20 "$machine.log" >&2
-        die "debootstrap failed"
-    }
-    rm -f "$machine.log"
-    mirrors | awk '{ print "deb", $1, $2, "main" }' >"$machine/etc/apt/sources.list"
+# ---- inside our own namespaces ----
+
+mount_system() {
+    local machine=$1
+    mount -t proc proc "$machine/proc"
+    mount --bind /dev "$machine/dev"
+    mount -t tmpfs -o mode=1777 shm "$machine/dev/shm"
+    mount -t tmpfs -o mode=1777 tmp "$machine/tmp"
 }
 
-# How this machine reaches its mirror is its own affair; the new one needs the same.
-copy_network_settings() {
-    local file
-    for file in /etc/apt/apt.conf.d/*; do
-        if grep -q '^Acquire::' "$file" 2>/dev/null; then
-            cp "$file" "$machine/etc/apt/apt.conf.d/"
-        fi
-    done
-    cp /etc/resolv.conf /etc/hosts "$machine/etc/"
+configure_network() {
+    local machine=$1 uri suite
+    cp -L /etc/resolv.conf /etc/hosts "$machine/etc/"
+    acquire_configuration >"$machine/etc/apt/apt.conf.d/90host"
+    : >"$machine/etc/apt/sources.list"
+    while read -r uri suite; do
+        echo "deb [signed-by=$KEYRING] $uri $suite main" >>"$machine/etc/apt/sources.list"
+    done < <(sources "($SUITE|oldstable|stable)(-updates|-security)?")
 }
 
-mount_machine() {
-    mkdir -p "$machine"/dev/{pts,shm}
-    local device
-    for device in null zero full random urandom tty; do
-        touch "$machine/dev/$device"
-        mount --bind "/dev/$device" "$machine/dev/$device"
-    done
-    mount -t devpts devpts "$machine/dev/pts"
-    mount -t tmpfs tmpfs "$machine/dev/shm"
-    mount -t tmpfs tmpfs "$machine/tmp"
-    ln -sfn /proc/self/fd "$machine/dev/fd"
+# inside MACHINE COMMAND...: says how long it took
+inside() {
+    local machine=$1 begin=$SECONDS
+    shift
+    say "$*"
+    chroot "$machine" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+        TERM=dumb "$@" </dev/null || die "failed after $((SECONDS - begin)) s: $*"
+    say "$((SECONDS - begin)) s: $*"
 }
 
-# on_machine COMMAND...: in the clone, with processes of its own, all of which end with it
-on_machine() {
-    # shellcheck disable=SC2016 # for the shell on the machine
-    unshare --fork --pid --kill-child chroot "$machine" /usr/bin/env -i \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-        /bin/bash -c 'mount -t proc proc /proc && cd /root/callbackd && "$@"; status=$?
-                      umount /proc; exit $status' - "$@" </dev/null
+# The second half: process 1 of the namespaces. When it ends, everything in them does.
+run_inside() {
+    local machine=$1 what=$2
+    mount_system "$machine"
+    configure_network "$machine"
+    inside "$machine" /root/callbackd/deploy/quickstart.sh
+    inside "$machine" /root/callbackd/deploy/quickstart.sh
+    if [[ $what == all ]]; then
+        inside "$machine" /root/callbackd/tests/run.sh
+    fi
 }
 
 main() {
-    local tests=yes
-    [[ ${1:-} != --quickstart ]] || tests=no
-    [[ $EUID -eq 0 ]] || die "needs root, for debootstrap and mounts"
-    install_debootstrap
-    machine=$(mktemp -d "${TMPDIR:-/tmp}/callbackd-machine-XXXXXX")
-    trap clean_up EXIT
-    say "making a bare Debian 12"
-    make_machine
-    copy_network_settings
-    mount_machine
-    git clone -q --no-hardlinks "$root" "$machine/root/callbackd"
-    say "deploy/quickstart.sh"
-    on_machine deploy/quickstart.sh
-    say "deploy/quickstart.sh, once more"
-    on_machine deploy/quickstart.sh
-    if [[ $tests == yes ]]; then
-        say "tests/run.sh"
-        on_machine tests/run.sh
+    local what=all machine status=0
+    case ${1:-} in
+    '') ;;
+    --quickstart) what=quickstart ;;
+    --run-inside)
+        run_inside "$2" "$3"
+        return
+        ;;
+    *) die "usage: fresh-machine.sh [--quickstart]" ;;
+    esac
+    [[ $EUID -eq 0 ]] || die "it makes a system of its own: run it as root"
+    "$root/deploy/packages.sh" fresh-machine
+    if [[ ! -s $image ]]; then
+        say "a bare $SUITE, kept in $image"
+        make_image
     fi
-    say "all is well"
+    machine=$(mktemp -d "${TMPDIR:-/tmp}/callbackd-machine.XXXXXX")
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -rf --one-file-system '$machine'" EXIT
+    trap 'exit 130' INT TERM
+    chmod 0755 "$machine"
+    tar -xpf "$image" -C "$machine"
+    git clone --quiet --no-hardlinks "$root" "$machine/root/callbackd"
+    unshare --mount --propagation private --pid --fork --kill-child \
+        "$root/tests/fresh-machine.sh" --run-inside "$machine" "$what" || status=$?
+    exit "$status"
 }
 
 main "$@"
