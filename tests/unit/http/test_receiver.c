@@ -63,7 +63,7 @@ static int set_up(void **state)
             .body_bytes = 100000,
             .bodies_in_flight_bytes = 120000,
             .connections = 8,
-            .request_timeout_ms = 5000,
+            .request_timeout_ms = 60000,
             .idle_timeout_ms = 5000,
             .json_depth = 16}};
     struct result_log_options log_options = {
