@@ -265,7 +265,7 @@ def test_queued_jobs_survive_a_restart(daemon):
     daemon.wait_until_taken_in()
     ids = {job["id"] for job in daemon.jobs()}
     assert len(ids) == 3
-    daemon.config["limits"] = {"stop_timeout": "100ms"}
+    daemon.config["limits"].update({"stop_timeout": "100ms"})
     daemon.write_config()
     daemon.reload()
     daemon.stop()

@@ -107,7 +107,7 @@ def test_a_request_under_way_is_finished_at_a_stop(daemon):
 
 
 def test_running_hooks_get_their_time_at_a_stop(daemon):
-    daemon.config["limits"] = {"stop_timeout": "20s"}
+    daemon.config["limits"].update({"stop_timeout": "20s"})
     daemon.hook(shell="touch started; while test ! -e go; do sleep 0.02; done; touch finished")
     daemon.start()
     daemon.call_back(daemon.launched(7), result_body(7))
@@ -305,7 +305,7 @@ def test_a_reload_opens_and_closes_listeners(daemon):
 
 
 def test_no_post_fails_during_five_reloads(daemon):
-    daemon.config["limits"] = {"idle_timeout": "1s", "request_timeout": "1s"}
+    daemon.config["limits"].update({"idle_timeout": "1s", "request_timeout": "1s"})
     daemon.start()
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(Traffic(daemon, listener))

@@ -56,7 +56,7 @@ def test_forwarded_addresses_are_believed_of_trusted_proxies_only(
 
 
 def test_nginx_meets_no_error_while_the_daemon_reloads(daemon):
-    daemon.config["limits"] = {"idle_timeout": "2s"}
+    daemon.config["limits"].update({"idle_timeout": "2s"})
     daemon.start()
     nginx = Nginx(daemon.directory, daemon.place(UNIX))
     try:

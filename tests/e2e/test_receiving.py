@@ -198,7 +198,7 @@ def test_a_verified_post_that_cannot_be_used_is_kept_among_the_rejected(daemon, 
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(daemon):
-    daemon.config["limits"] = {"body": "64KiB"}
+    daemon.config["limits"].update({"body": "64KiB"})
     daemon.start()
     path = web.path_of(daemon.launched(7)["callback_url"])
     with daemon.place(PLAIN).connect() as sock:
@@ -208,7 +208,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(daemon):
 
 
 def test_a_chunked_body_that_grows_too_large_is_refused(daemon):
-    daemon.config["limits"] = {"body": "64KiB"}
+    daemon.config["limits"].update({"body": "64KiB"})
     daemon.start()
     path = web.path_of(daemon.launched(7)["callback_url"])
     with daemon.place(PLAIN).connect() as sock:
@@ -268,7 +268,7 @@ def test_large_headers_are_refused(daemon):
 
 
 def test_a_slow_body_times_out(daemon):
-    daemon.config["limits"] = {"request_timeout": "200ms"}
+    daemon.config["limits"].update({"request_timeout": "200ms"})
     daemon.start()
     path = web.path_of(daemon.launched(7)["callback_url"])
     with daemon.place(PLAIN).connect() as sock:

@@ -33,6 +33,8 @@ def usual_configuration(certificates):
         "store": {"directory": "store"},
         "run_token": {"key_file": "run-token.key"},
         "promptlayer": {"base_url": "http://127.0.0.1:1", "api_key_file": "promptlayer.key"},
+        # Each connection has a thread, which sanitizers make expensive.
+        "limits": {"connections": {"release": 1024, "asan": 256, "tsan": 128}[build.NAME]},
         "log": {"level": "debug"},
         "endpoints": [
             {"name": "results", "path": "/callback", "kind": "workflow-result",
