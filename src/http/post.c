@@ -118,7 +118,8 @@ static int keep_refused(struct post *post, const struct error *why, struct error
     return 0;
 }
 
-/* Refused: keep it, then answer, count and log. What cannot be kept may be sent again. */
+/* Refused: keep it, count it, then answer: who has the answer finds it counted. What cannot be
+ * kept may be sent again. */
 static void refuse(struct post *post, struct error *error)
 {
     struct metrics *metrics = post->receiver->options.metrics;
@@ -128,8 +129,8 @@ static void refuse(struct post *post, struct error *error)
         *error = keeping;
         status = error_info(error->code)->http_status;
     }
-    http_respond_problem(post->request, error->code, public_detail(error), NULL);
     metrics_add(metrics, status >= 500 ? METRIC_UNAVAILABLE : METRIC_REJECTED, 1);
+    http_respond_problem(post->request, error->code, public_detail(error), NULL);
     log_warning(
         status >= 500 ? "post not stored" : "post refused",
         LOG_TEXT("endpoint", post->endpoint->config->name), LOG_INT("status", status),
@@ -258,11 +259,11 @@ static void accept_post(struct post *post, const struct result_receipt *receipt)
     json_member_text(&writer, "result_id", id);
     json_member_bool(&writer, "duplicate", receipt->duplicate);
     json_object_end(&writer);
-    http_respond_json(post->request, 200, &json);
-    buffer_fini(&json);
     metrics_add(
         post->receiver->options.metrics, receipt->duplicate ? METRIC_DUPLICATES : METRIC_ACCEPTED,
         1);
+    http_respond_json(post->request, 200, &json);
+    buffer_fini(&json);
     log_debug(
         receipt->duplicate ? "duplicate received" : "result stored", LOG_TEXT("id", id),
         LOG_TEXT("endpoint", post->endpoint->config->name), LOG_INT("seq", receipt->seq),

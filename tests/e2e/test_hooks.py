@@ -169,7 +169,7 @@ def test_a_failing_hook_is_retried_and_its_output_kept(daemon):
             for attempt in job["attempts"]] == [(1, "exit", 1), (2, "exit", 1), (3, "exit", 0)]
     for attempt in job["attempts"]:
         assert attempt["output"].splitlines() == [f"out {attempt['n']}", f"err {job['id']}"]
-    assert daemon.metric("attempts_failed") == 2
+    daemon.wait_for_metric("attempts_failed", 2)
 
 
 def test_a_hook_that_never_succeeds_is_dead_and_can_be_retried(daemon):
@@ -178,7 +178,7 @@ def test_a_hook_that_never_succeeds_is_dead_and_can_be_retried(daemon):
     deliver(daemon)
     job, = daemon.wait_for_jobs(1, "dead")
     assert job["attempts_made"] == 2
-    assert daemon.metric("jobs_dead") == 1
+    daemon.wait_for_metric("jobs_dead", 1)
     (daemon.directory / "mended").touch()
     daemon.admin.send("POST", f"/api/v1/jobs/{job['id']}/retry")
     again, = daemon.wait_for_jobs(1)

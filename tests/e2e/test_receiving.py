@@ -94,7 +94,7 @@ def test_a_result_of_another_execution_is_a_mismatch(daemon):
     answer = daemon.call_back(run, result_body(8))
     assert answer.status == 200
     assert daemon.result(answer.json()["result_id"])["status"] == "mismatch"
-    assert daemon.metric("results_mismatched") == 1
+    daemon.wait_for_metric("results_mismatched", 1)
     assert daemon.run(run["run_id"])["state"] == "waiting"
 
 

@@ -260,6 +260,10 @@ class Daemon:
         assert found, f"no metric {name} in:\n{text}"
         return float(found[1])
 
+    def wait_for_metric(self, name, value):
+        """Counted after the transaction whose outcome it counts: a moment after that can be seen."""
+        wait_for(f"{name} is {value}", lambda: self.metric(name) == value)
+
     def query(self, database, statement, *values):
         """Rows of "log/results.db" or "state/state.db", read beside the running daemon."""
         path = self.directory / "store" / database
