@@ -10,6 +10,8 @@
  *                  waiting   -> overdue -> completed     (late, or polled)
  *                             overdue -> lost            (given up) -> completed (very late)
  *                  launching -> lost                     (a day without a word) -> waiting
+ * One that is launched by something else, which reports nothing, begins as waiting; its first post
+ * that names an execution then names the run's.
  * A result may come at any time, also before the launch is known to have worked.
  */
 #ifndef CALLBACKD_LEDGER_H
@@ -31,6 +33,7 @@ struct ledger_registration {
     const char *tags_json;       /* NULL: none */
     const char *idempotency_key; /* NULL: none */
     const char *public_url;      /* base of the callback URL, no trailing slash */
+    bool external;               /* nobody will report its launch: it is waiting at once */
     int64_t now_ms;
 };
 

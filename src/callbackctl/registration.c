@@ -32,6 +32,8 @@ static void write_request(const struct registration_request *request, struct buf
         json_member_raw(&writer, "tags", request->tags_json);
     if (request->idempotency_key)
         json_member_text(&writer, "idempotency_key", request->idempotency_key);
+    if (request->external)
+        json_member_bool(&writer, "external", true);
     json_object_end(&writer);
 }
 

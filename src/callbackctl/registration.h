@@ -21,6 +21,7 @@ struct registration_request {
     const char *idempotency_key; /* NULL: none */
     int64_t deadline_at_ms;      /* wall; 0: none */
     struct bytes tags_json;      /* empty: none */
+    bool external;               /* something else launches it and reports nothing */
 };
 
 struct registration {

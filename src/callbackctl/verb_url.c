@@ -71,6 +71,7 @@ static int ask_daemon(struct session *session, int64_t deadline_at_ms, struct er
         .workflow = arguments_value(&session->arguments, OPTION_WORKFLOW),
         .endpoint = arguments_value(&session->arguments, OPTION_ENDPOINT),
         .deadline_at_ms = deadline_at_ms,
+        .external = true,
     };
     struct admin_client *admin = session_admin(session, error);
     struct registration registration;
@@ -104,7 +105,8 @@ const struct verb verb_url = {
     "print a callback URL for use by anything else",
     "The URL is minted from the configured key, without asking the daemon; its run enters the "
     "ledger when its result comes. With --register (always with --url) the daemon registers "
-    "the run now, so that it can be listed, waited for and overdue. Whoever has the URL can "
+    "the run now, so that it can be listed, waited for and overdue; it is waiting at once, and the "
+    "first post that names an execution names the run's. Whoever has the URL can "
     "post one run's result: keep it as you would keep a password.",
     url_options,
     run_url,

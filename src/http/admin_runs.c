@@ -125,6 +125,15 @@ static int text_member(
     return 0;
 }
 
+static int bool_member(const struct json *object, const char *key, bool *out, struct error *error)
+{
+    const struct json *member = json_get(object, key);
+    *out = false;
+    if (member == NULL || json_type_of(member) == JSON_TYPE_NULL || json_get_bool(member, out))
+        return 0;
+    return error_set(error, ERROR_INVALID, "%s is true or false.", key);
+}
+
 static int read_deadline(
     const struct json *object, int64_t now_ms, int64_t *deadline_out, struct error *error)
 {
@@ -145,8 +154,8 @@ static int read_deadline(
 
 static int check_members(const struct json *object, struct error *error)
 {
-    static const char *const known[] = {
-        "workflow", "endpoint", "deadline", "tags", "idempotency_key"};
+    static const char *const known[] = {"workflow", "endpoint",        "deadline",
+                                        "tags",     "idempotency_key", "external"};
     for (const struct json *member = json_first(object); member != NULL;
          member = json_next(member)) {
         bool found = false;
@@ -155,7 +164,8 @@ static int check_members(const struct json *object, struct error *error)
         if (!found)
             return error_set(
                 error, ERROR_INVALID,
-                "A run has workflow, endpoint, deadline, tags and idempotency_key, not \"%s\".",
+                "A run has workflow, endpoint, deadline, tags, idempotency_key and external, "
+                "not \"%s\".",
                 json_key_of(member));
     }
     return 0;
@@ -173,6 +183,7 @@ static int read_registration(
         text_member(object, "workflow", &registration->workflow, error) != 0 ||
         text_member(object, "endpoint", &registration->endpoint, error) != 0 ||
         text_member(object, "idempotency_key", &registration->idempotency_key, error) != 0 ||
+        bool_member(object, "external", &registration->external, error) != 0 ||
         read_deadline(object, registration->now_ms, &registration->deadline_at_ms, error) != 0)
         return -1;
     if (registration->workflow == NULL)

@@ -53,8 +53,8 @@ static int make_record(
 
 /* ---- which run ---- */
 
-/* A run whose token was minted offline: the ledger hears of it only now. Nobody will report its
- * launch, so the first post that names an execution names its own. */
+/* A run whose token was minted offline: the ledger hears of it only now, and nobody will report its
+ * launch. */
 static int insert_offline(
     struct state_tx *tx, const struct result_entry *entry, struct run_record *run,
     struct error *error)
@@ -142,6 +142,18 @@ static bool launch_is_open(
            now_ms - run->registered_at_ms < config->promptlayer.launch_grace_ms;
 }
 
+/* Nobody reports the execution of a run that waits without one (it was launched by something else):
+ * the first post that names one names its own. A launch that was lost may yet be reported. */
+static bool adopt_execution(struct run_record *run, const struct result_record *result)
+{
+    if (run->has_execution_id || !result->has_execution_id ||
+        (run->state != RUN_WAITING && run->state != RUN_OVERDUE))
+        return false;
+    run->has_execution_id = true;
+    run->execution_id = result->execution_id;
+    return true;
+}
+
 /* Sets status and pending of a result whose status is still as posted. true: the run changed. */
 static bool decide(
     const struct config *config, struct run_record *run, struct result_record *result,
@@ -150,6 +162,7 @@ static bool decide(
     result->pending = launch_is_open(config, run, now_ms);
     if (result->pending)
         return false;
+    bool adopted = adopt_execution(run, result);
     if (run->has_execution_id && result->has_execution_id &&
         run->execution_id != result->execution_id) {
         result->status = STATUS_MISMATCH;
@@ -162,7 +175,7 @@ static bool decide(
     }
     bool final = result->status == STATUS_SUCCESS || result->status == STATUS_FAILED;
     if (!final || run->state == RUN_COMPLETED)
-        return false;
+        return adopted;
     run->state = RUN_COMPLETED;
     run->completed_at_ms = result->received_at_ms;
     run->has_result = true;

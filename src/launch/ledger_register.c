@@ -85,7 +85,7 @@ static int make_run(
 {
     *run = (struct run_record){
         .id = id_new(),
-        .state = RUN_LAUNCHING,
+        .state = registration->external ? RUN_WAITING : RUN_LAUNCHING,
         .workflow = text_copy(registration->workflow ? registration->workflow : ""),
         .endpoint = text_copy(endpoint->name),
         .registered_at_ms = registration->now_ms,

@@ -101,7 +101,8 @@ def test_a_run_past_its_deadline_is_overdue(daemon):
 
 
 @pytest.mark.parametrize("body", [{"workflow": 1}, {"workflow": "f", "endpoint": "none"},
-                                  {"workflow": "f", "deadline": "soon"}, [], "text"])
+                                  {"workflow": "f", "deadline": "soon"},
+                                  {"workflow": "f", "external": "yes"}, [], "text"])
 def test_a_bad_registration_is_explained(daemon, body):
     daemon.start()
     answer = daemon.admin.ask("POST", "/api/v1/runs", body)

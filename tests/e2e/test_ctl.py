@@ -239,6 +239,16 @@ def test_a_minted_url_takes_a_result(running, daemon):
     assert run[0]["callback_url"] == registered
 
 
+def test_a_registered_url_is_waited_for_and_triggers_at_once(running, daemon):
+    url = running("url", "--register", "--workflow", "flow").stdout.decode().strip()
+    run, = daemon.admin.get("/api/v1/runs")["items"]
+    assert run["state"] == "waiting"
+    assert daemon.post(web.path_of(url), result_body(7)).status == 200
+    daemon.wait_for_jobs(1)
+    known = daemon.wait_for_run(run["run_id"], "completed")
+    assert known["execution_id"] == "7"
+
+
 def test_help_names_every_verb(ctl):
     done = ctl("help")
     assert done.status == DONE

@@ -222,6 +222,54 @@ static void an_unknown_run_without_final_result_waits(void **state)
     run_record_fini(&run);
 }
 
+/* ---- runs that something else launches ---- */
+
+static struct id an_external_run(struct ledger_fixture *f)
+{
+    struct ledger_registration registration = a_registration();
+    struct error error = {0};
+    registration.external = true;
+    struct ledger_step step = {.f = f, .registration = &registration, .work = do_register};
+    ledger_check(ledger_write(&step, &error), &error);
+    struct id id = step.run.id;
+    run_record_fini(&step.run);
+    return id;
+}
+
+static void a_result_of_an_external_run_triggers_at_once(void **state)
+{
+    struct ledger_fixture *f = *state;
+    struct id run = an_external_run(f);
+    assert_run_state(f, &run, RUN_WAITING);
+    struct taken taken = post(f, &run, 10, STATUS_SUCCESS);
+    assert_true(!taken.pending && taken.triggers);
+    assert_run_state(f, &run, RUN_COMPLETED);
+}
+
+static void the_first_execution_named_is_the_external_runs(void **state)
+{
+    struct ledger_fixture *f = *state;
+    struct id id = an_external_run(f);
+    post(f, &id, 0, STATUS_RUNNING);
+    post(f, &id, 10, STATUS_RUNNING);
+    struct run_record run = run_now(f, &id);
+    assert_true(run.state == RUN_WAITING && run.has_execution_id && run.execution_id == 10);
+    run_record_fini(&run);
+    assert_int_equal(post(f, &id, 11, STATUS_SUCCESS).status, STATUS_MISMATCH);
+    assert_true(post(f, &id, 10, STATUS_SUCCESS).triggers);
+}
+
+static void a_lost_launch_takes_no_execution_from_a_post(void **state)
+{
+    struct ledger_fixture *f = *state;
+    struct id id = a_run(f, NULL, 0);
+    assert_int_equal(sweep(f, t0 + day_ms + 1000, 10), 1);
+    post(f, &id, 10, STATUS_RUNNING);
+    struct run_record run = run_now(f, &id);
+    assert_true(run.state == RUN_LOST && !run.has_execution_id);
+    run_record_fini(&run);
+}
+
 /* ---- posts without token ---- */
 
 static void an_execution_of_a_known_run_links_and_completes(void **state)
@@ -313,6 +361,9 @@ int main(void)
         LEDGER_TEST(a_late_result_completes_an_overdue_and_even_a_lost_run),
         LEDGER_TEST(a_token_of_an_unknown_run_makes_one),
         LEDGER_TEST(an_unknown_run_without_final_result_waits),
+        LEDGER_TEST(a_result_of_an_external_run_triggers_at_once),
+        LEDGER_TEST(the_first_execution_named_is_the_external_runs),
+        LEDGER_TEST(a_lost_launch_takes_no_execution_from_a_post),
         LEDGER_TEST(an_execution_of_a_known_run_links_and_completes),
         LEDGER_TEST(an_unknown_execution_has_no_run),
         LEDGER_TEST(an_event_is_linked_and_completes_nothing),
