@@ -220,6 +220,13 @@ void config_problems_free(struct config_problems *problems);
  * in `problems` then (caller's storage, zeroed; free with config_problems_free).
  */
 struct config *config_load(const char *path, struct config_problems *problems);
+/*
+ * For a client on the daemon's machine, who may be allowed less than it: of what the file names
+ * only those secrets are read whose keys are in `secrets` ("admin.token_file"; NULL ends), and no
+ * program, folder or group is looked for. The other secrets are counted and empty.
+ */
+struct config *config_load_for_client(
+    const char *path, const char *const *secrets, struct config_problems *problems);
 void config_free(struct config *config); /* wipes secrets; NULL is allowed */
 
 /* What one role needs, as bytes for a child. `out` should be a secret buffer. */

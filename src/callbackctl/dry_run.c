@@ -30,7 +30,7 @@ static char *sample_callback_url(
         return text_copy(plan->callback_url);
     const struct config *config = NULL;
     if (session_has_config(session)) {
-        config = session_config(session, error);
+        config = session_config(session, NEED_NO_SECRET, error);
         if (!config)
             return NULL;
     }
@@ -61,7 +61,7 @@ static int build(
         result = promptlayer_run_body(&run, &shown->body, error);
     if (result == 0)
         result = promptlayer_run_url(&api.api, plan->workflow, &shown->url);
-    shown->key = api.api_key ? KEY_SHOWN : NO_KEY;
+    shown->key = api.has_key ? KEY_SHOWN : NO_KEY;
     workflow_api_fini(&api);
     return result;
 }

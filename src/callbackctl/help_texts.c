@@ -12,7 +12,7 @@ const char help_introduction[] =
 const struct help_variable help_variables[] = {
     {"CALLBACKD_CONFIG", "the configuration's file, when --config is not given"},
     {"CALLBACKD_URL", "the daemon's admin address, when neither --url nor --config is given"},
-    {"CALLBACKD_TOKEN", "the admin token for an address, when --token-file is not given"},
+    {"CALLBACKD_TOKEN", "the admin token, when neither --token-file nor --config is given"},
     {"PROMPTLAYER_API_KEY", "the workflow API's key, instead of the configuration's"},
     {"PROMPTLAYER_BASE_URL", "the workflow API's address, instead of the configuration's"},
     {"NO_COLOR", "when it is not empty, nothing is coloured"},

@@ -34,6 +34,20 @@ const char *locate_config_path(const struct arguments *arguments)
     return given ? given : DEFAULT_CONFIG;
 }
 
+/* NULL: --token-file or the configuration has it. */
+static const char *environment_token(const struct arguments *arguments)
+{
+    bool elsewhere =
+        arguments_have(arguments, OPTION_TOKEN_FILE) ||
+        (arguments_have(arguments, OPTION_CONFIG) && !arguments_have(arguments, OPTION_URL));
+    return elsewhere ? NULL : environment("CALLBACKD_TOKEN");
+}
+
+bool locate_has_token(const struct arguments *arguments)
+{
+    return arguments_have(arguments, OPTION_TOKEN_FILE) || environment_token(arguments) != NULL;
+}
+
 static int read_token_file(const char *path, char **token_out, struct error *error)
 {
     CLEANUP_BUFFER struct buffer text;
@@ -64,7 +78,7 @@ static int find_token(
     struct error *error)
 {
     const char *file = arguments_value(arguments, OPTION_TOKEN_FILE);
-    const char *token = environment("CALLBACKD_TOKEN");
+    const char *token = environment_token(arguments);
     if (file)
         return read_token_file(file, token_out, error);
     if (token) {
@@ -193,7 +207,7 @@ int locate_by_config(
     if (config->admin.listener.unix_path)
         target.unix_path = text_copy(config->admin.listener.unix_path);
     if (!target.url || (config->admin.listener.unix_path && !target.unix_path) ||
-        config_token(config, &target.token, error) != 0 ||
+        find_token(arguments, config, &target.token, error) != 0 ||
         copy_ca_file(arguments, &target, error) != 0 ||
         (config->admin.listener.tls.enabled && trust_certificate(config, &target, error) != 0)) {
         admin_target_fini(&target);

@@ -18,8 +18,12 @@ const char *locate_url(const struct arguments *arguments);
 /* The configuration's file: as given, or the default. Never NULL. */
 const char *locate_config_path(const struct arguments *arguments);
 
-/* By URL: the token comes from --token-file, else CALLBACKD_TOKEN, else from `config` (may be
- * NULL). The caller ends the target with admin_target_fini. */
+/* Is the token given, by --token-file or CALLBACKD_TOKEN? (A --config is stronger than the
+ * environment: that may be about another daemon.) Else it is the configuration's. */
+bool locate_has_token(const struct arguments *arguments);
+
+/* By URL: `config` is where the token is when it is not given; NULL: nowhere. The caller ends the
+ * target with admin_target_fini. */
 int locate_by_url(
     const struct arguments *arguments, const struct config *config, struct admin_target *target_out,
     struct error *error);

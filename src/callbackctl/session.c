@@ -9,6 +9,22 @@
 #include "locate.h"
 #include "verbs.h"
 
+enum { SECRETS_MAX = 2 };
+
+static const struct {
+    const char *secrets[SECRETS_MAX + 1]; /* keys of the configuration */
+    const char *instead;                  /* what to do without them; NULL: nothing helps */
+} needs[SESSION_NEEDS] = {
+    [NEED_NO_SECRET] = {{NULL}, NULL},
+    [NEED_ADMIN_ADDRESS] = {{"admin.tls.certificate", NULL}, "give --url and --ca-file"},
+    [NEED_ADMIN_TOKEN] =
+        {{"admin.token_file", "admin.tls.certificate", NULL},
+         "give --token-file, or in place of the configuration CALLBACKD_URL and CALLBACKD_TOKEN"},
+    [NEED_API_KEY] = {{"promptlayer.api_key_file", NULL}, "set PROMPTLAYER_API_KEY"},
+    [NEED_RUN_TOKEN_KEY] =
+        {{"run_token.key_file", NULL}, "let the daemon make the URL: register the run with it"},
+};
+
 void session_fini(struct session *session)
 {
     admin_client_free(session->admin);
@@ -16,7 +32,8 @@ void session_fini(struct session *session)
         http_client_free(session->http);
         http_client_cleanup();
     }
-    config_free(session->config);
+    for (int need = 0; need < SESSION_NEEDS; need++)
+        config_free(session->configs[need]);
     arguments_fini(&session->arguments);
 }
 
@@ -36,24 +53,27 @@ static void print_problems(const char *path, const struct config_problems *probl
 
 bool session_has_config(const struct session *session)
 {
-    return session->config || access(locate_config_path(&session->arguments), R_OK) == 0;
+    return access(locate_config_path(&session->arguments), R_OK) == 0;
 }
 
-const struct config *session_config(struct session *session, struct error *error)
+const struct config *session_config(
+    struct session *session, enum session_need need, struct error *error)
 {
-    if (session->config)
-        return session->config;
+    if (session->configs[need])
+        return session->configs[need];
     const char *path = locate_config_path(&session->arguments);
+    const char *instead = needs[need].instead;
     struct config_problems problems = {0};
-    session->config = config_load(path, &problems);
-    if (!session->config) {
+    session->configs[need] = config_load_for_client(path, needs[need].secrets, &problems);
+    if (!session->configs[need]) {
         print_problems(path, &problems);
         error_set(
-            error, ERROR_CONFIG, "the configuration %s cannot be used (%zu problem%s)", path,
-            problems.count, problems.count == 1 ? "" : "s");
+            error, ERROR_CONFIG, "the configuration %s cannot be used here (%zu problem%s)%s%s",
+            path, problems.count, problems.count == 1 ? "" : "s", instead ? "; without it: " : "",
+            instead ? instead : "");
         config_problems_free(&problems);
     }
-    return session->config;
+    return session->configs[need];
 }
 
 struct http_client *session_http(struct session *session, struct error *error)
@@ -72,17 +92,16 @@ struct http_client *session_http(struct session *session, struct error *error)
 static int locate(struct session *session, struct admin_target *target_out, struct error *error)
 {
     const struct arguments *arguments = &session->arguments;
+    bool by_url = locate_url(arguments) != NULL;
+    bool has_token = locate_has_token(arguments);
     const struct config *config = NULL;
-    if (!locate_url(arguments)) {
-        config = session_config(session, error);
-        return config ? locate_by_config(arguments, config, target_out, error) : -1;
-    }
-    if (arguments_have(arguments, OPTION_CONFIG)) {
-        config = session_config(session, error);
+    if (!by_url || (arguments_have(arguments, OPTION_CONFIG) && !has_token)) {
+        config = session_config(session, has_token ? NEED_ADMIN_ADDRESS : NEED_ADMIN_TOKEN, error);
         if (!config)
             return -1;
     }
-    return locate_by_url(arguments, config, target_out, error);
+    return by_url ? locate_by_url(arguments, config, target_out, error)
+                  : locate_by_config(arguments, config, target_out, error);
 }
 
 struct admin_client *session_admin(struct session *session, struct error *error)

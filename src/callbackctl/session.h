@@ -18,21 +18,33 @@
 
 struct verb;
 
+/* Which secrets of the configuration are read: whoever runs callbackctl, a hook for example, may
+ * have some of them and not others. */
+enum session_need {
+    NEED_NO_SECRET,
+    NEED_ADMIN_ADDRESS, /* and the certificate to trust there */
+    NEED_ADMIN_TOKEN,   /* and the address */
+    NEED_API_KEY,
+    NEED_RUN_TOKEN_KEY,
+    SESSION_NEEDS
+};
+
 struct session {
     const struct verb *verb;
     struct arguments arguments;
     struct display display;
-    struct config *config;      /* NULL until session_config */
-    struct http_client *http;   /* NULL until session_http */
-    struct admin_client *admin; /* NULL until session_admin */
+    struct config *configs[SESSION_NEEDS]; /* NULL until session_config */
+    struct http_client *http;              /* NULL until session_http */
+    struct admin_client *admin;            /* NULL until session_admin */
 };
 
 /* Ends what was opened. */
 void session_fini(struct session *session);
 
 /* The configuration that --config, CALLBACKD_CONFIG or the default names. Its problems go to
- * standard error, all of them. NULL: ERROR_CONFIG. */
-const struct config *session_config(struct session *session, struct error *error);
+ * standard error, all of them. NULL: ERROR_CONFIG, which says what may be set in its place. */
+const struct config *session_config(
+    struct session *session, enum session_need need, struct error *error);
 /* Was a configuration named, or is there one in the default place? */
 bool session_has_config(const struct session *session);
 /* NULL on failure. */

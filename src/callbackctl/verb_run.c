@@ -87,7 +87,7 @@ static int register_run(struct launch *launch, struct error *error)
 
 static int mint(struct launch *launch, struct error *error)
 {
-    const struct config *config = session_config(launch->session, error);
+    const struct config *config = session_config(launch->session, NEED_RUN_TOKEN_KEY, error);
     struct minted minted;
     buffer_init_secret(&minted.url, URL_BYTES);
     if (!config || mint_callback_url(

@@ -51,7 +51,7 @@ static int print_minted(
 
 static int mint_here(struct session *session, int64_t deadline_at_ms, struct error *error)
 {
-    const struct config *config = session_config(session, error);
+    const struct config *config = session_config(session, NEED_RUN_TOKEN_KEY, error);
     if (!config)
         return -1;
     struct minted minted;

@@ -48,7 +48,7 @@ int workflow_api_open(
     const struct config *config = NULL;
     /* With both given, a client far from the daemon needs no configuration at all. */
     if ((!base_url || (needs_key && !key)) && session_has_config(session)) {
-        config = session_config(session, error);
+        config = session_config(session, needs_key && !key ? NEED_API_KEY : NEED_NO_SECRET, error);
         if (!config)
             return -1;
     }
@@ -58,6 +58,7 @@ int workflow_api_open(
     api->api_key = key ? text_copy(key) : NULL;
     if (!key && config)
         api->api_key = copy_secret(&config->promptlayer.api_key);
+    api->has_key = api->api_key || (config && config->promptlayer.api_key.count > 0);
     if (needs_key && !api->api_key)
         return error_set(
             error, ERROR_USAGE,

@@ -17,6 +17,7 @@ struct workflow_api {
     struct promptlayer_api api; /* borrows the two below */
     char *base_url;
     char *api_key; /* NULL only where it was not needed */
+    bool has_key;  /* there is one, perhaps not read because it was not needed */
 };
 
 /* Without `needs_key` a missing key is fine, and so is a missing configuration. The caller ends

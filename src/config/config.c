@@ -68,7 +68,8 @@ static void add_syntax_problem(struct config_problems *problems, const struct er
 }
 
 int config_parse(
-    struct config *config, const struct packed_secrets *packed, struct config_problems *problems)
+    struct config *config, const struct packed_secrets *packed, const char *const *wanted,
+    struct config_problems *problems)
 {
     struct error error;
     struct json_document *document = json_parse_commented(bytes_of_text(config->text), &error);
@@ -77,7 +78,12 @@ int config_parse(
         return -1;
     }
     struct config_reader reader = {
-        .config = config, .document = document, .problems = problems, .packed = packed};
+        .config = config,
+        .document = document,
+        .problems = problems,
+        .packed = packed,
+        .wanted = wanted,
+    };
     config_read_file(&reader);
     config_check(&reader);
     json_document_free(document);
@@ -106,7 +112,8 @@ static int read_text(const char *path, struct buffer *text, struct config_proble
     return -1;
 }
 
-struct config *config_load(const char *path, struct config_problems *problems)
+static struct config *load(
+    const char *path, const char *const *wanted, struct config_problems *problems)
 {
     struct buffer text;
     buffer_init(&text, CONFIG_TEXT_MAX);
@@ -118,11 +125,22 @@ struct config *config_load(const char *path, struct config_problems *problems)
                 problems, 0, "", text_format("cannot be opened: %s (try again)", strerror(errno)));
     }
     buffer_fini(&text);
-    if (config && config_parse(config, NULL, problems) != 0) {
+    if (config && config_parse(config, NULL, wanted, problems) != 0) {
         config_free(config);
         config = NULL;
     }
     return config;
+}
+
+struct config *config_load(const char *path, struct config_problems *problems)
+{
+    return load(path, NULL, problems);
+}
+
+struct config *config_load_for_client(
+    const char *path, const char *const *secrets, struct config_problems *problems)
+{
+    return load(path, secrets, problems);
 }
 
 void config_free(struct config *config)

@@ -93,7 +93,7 @@ static char *read_program(
         config_problem(reader, place, "is longer than a path may be (shorten it)");
         return NULL;
     }
-    if (!reader->packed)
+    if (config_looks_around(reader))
         check_program(reader, place, program);
     return quote_braces(reader, program);
 }
@@ -203,7 +203,7 @@ void config_finish_hook(
             "\"shell\": \"text\")");
     struct stat status;
     const struct config_place directory = config_member(place, "directory");
-    if (hook->directory && !reader->packed &&
+    if (hook->directory && config_looks_around(reader) &&
         (stat(hook->directory, &status) != 0 || !S_ISDIR(status.st_mode)))
         config_problem(
             reader, &directory, "there is no folder %s (make it, or correct the path)",

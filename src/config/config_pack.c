@@ -154,7 +154,7 @@ static struct config *parse_unpacked(const struct unpacked *unpacked, struct err
         error_set(error, ERROR_MEMORY, "memory is short");
         return NULL;
     }
-    if (config_parse(config, &unpacked->secrets, &problems) != 0) {
+    if (config_parse(config, &unpacked->secrets, NULL, &problems) != 0) {
         const struct config_problem *first = problems.count > 0 ? &problems.items[0] : NULL;
         error_set(
             error, ERROR_CONFIG, "%s:%d: %s: %s", config->path, first ? first->line : 0,

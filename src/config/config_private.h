@@ -42,16 +42,23 @@ struct config_reader {
     struct config *config;
     const struct json_document *document;
     struct config_problems *problems;
-    const struct packed_secrets *packed; /* NULL: secrets and the world outside are looked at */
+    const struct packed_secrets *packed; /* NULL: secrets come from where the text says */
+    const char *const *wanted; /* patterns of the secrets to read, NULL ends; NULL: all of them */
     bool memory_short;
 };
 
 /* A configuration that knows its path and text, and nothing else. NULL: memory is short, or there
  * is no current directory. */
 struct config *config_new(const char *path, struct bytes text);
-/* Reads config->text into `config`. -1: there are problems. */
+/* Reads config->text into `config`. -1: there are problems. `packed` and `wanted`: the reader's. */
 int config_parse(
-    struct config *config, const struct packed_secrets *packed, struct config_problems *problems);
+    struct config *config, const struct packed_secrets *packed, const char *const *wanted,
+    struct config_problems *problems);
+/* Is all looked at that the text names: programs, folders, groups, certificates? */
+static inline bool config_looks_around(const struct config_reader *reader)
+{
+    return !reader->packed && !reader->wanted;
+}
 
 /* ---- places and problems (config_problem.c) ---- */
 

@@ -167,12 +167,20 @@ static void take_packed(
     buffer_fini(&name);
 }
 
+static bool is_wanted(const struct config_reader *reader, const struct config_key *key)
+{
+    const char *const *wanted = reader->wanted;
+    while (wanted && *wanted && strcmp(*wanted, key->pattern) != 0)
+        wanted++;
+    return !wanted || *wanted;
+}
+
 static void read_secret(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,
     struct config_secret *secret)
 {
     const char *source = config_text_at(reader, place);
-    if (!source)
+    if (!source || !is_wanted(reader, key))
         return;
     struct buffer value;
     buffer_init_secret(&value, CONFIG_SECRET_MAX);

@@ -12,7 +12,7 @@
 static void check_group(
     struct config_reader *reader, const struct config_place *place, const char *group)
 {
-    if (!group || reader->packed)
+    if (!group || !config_looks_around(reader))
         return;
     struct group entry;
     struct group *found = NULL;

@@ -132,7 +132,7 @@ void config_finish_tls(struct config_reader *reader, const struct config_place *
 {
     struct config_tls *tls = target;
     tls->enabled = true;
-    if (reader->packed)
+    if (!config_looks_around(reader))
         return;
     const struct config_place certificate_place = config_member(place, "certificate");
     X509 *certificate = check_certificate(reader, &certificate_place, &tls->certificate);

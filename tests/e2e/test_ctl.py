@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """callbackctl against a real daemon and the simulator."""
 import json
+import os
 import re
 import subprocess
 
@@ -149,6 +150,42 @@ def test_a_wrong_token_is_refused(running, daemon):
     assert Ctl(CALLBACKD_URL=f"http://{host}", CALLBACKD_TOKEN=daemon.token)("runs").status == DONE
     assert Ctl()("runs", "--url", f"http://{host}", "--token-file",
                  daemon.directory / "admin.token").status == DONE
+
+
+def test_only_the_secrets_that_are_needed_are_read(daemon, sim, ctl):
+    """As for a hook that calls callbackctl, or a person: the daemon has credentials, they do not."""
+    credentials = daemon.directory / "credentials"
+    credentials.mkdir()
+    for name in ("run-token.key", "promptlayer.key"):
+        (daemon.directory / name).rename(credentials / name)
+    daemon.config["run_token"]["key_file"] = "credential:run-token.key"
+    daemon.config["promptlayer"]["api_key_file"] = "credential:promptlayer.key"
+    daemon.write_config()
+    daemon.launch(environment={**os.environ, "CREDENTIALS_DIRECTORY": str(credentials)})
+    wait_for("the daemon is ready", daemon.is_ready)
+
+    assert ctl("runs").status == DONE
+    done = ctl("run", "flow")
+    assert done.status == LOCAL
+    assert "CREDENTIALS_DIRECTORY is not set" in done.stderr and "PROMPTLAYER_API_KEY" in done.stderr
+    keyed = Ctl(daemon.config_path, PROMPTLAYER_API_KEY="pl-test")
+    done = keyed("run", "flow", "--wait=30s", *sim_input(value="fine", output="bare"))
+    assert (done.status, done.stdout) == (DONE, b"fine\n"), done.stderr
+    assert "(not shown)" in ctl("run", "flow", "--dry-run").stdout.decode()
+    done = ctl("url")
+    assert done.status == LOCAL and "run_token.key_file" in done.stderr
+    assert ctl("url", "--register").status == DONE
+
+
+def test_an_admin_token_out_of_reach_can_be_given(daemon, ctl):
+    daemon.config["admin"]["token_file"] = "env:ADMIN_TOKEN"
+    daemon.write_config()
+    daemon.launch(environment={**os.environ, "ADMIN_TOKEN": daemon.token})
+    wait_for("the daemon is ready", daemon.is_ready)
+    done = ctl("runs")
+    assert done.status == LOCAL and "--token-file" in done.stderr and "CALLBACKD_TOKEN" in done.stderr
+    assert ctl("runs", "--token-file", daemon.directory / "admin.token").status == DONE
+    assert Ctl(daemon.config_path, CALLBACKD_TOKEN=daemon.token)("runs").status == DONE
 
 
 def test_wait_for_a_run_that_was_launched_before(running):

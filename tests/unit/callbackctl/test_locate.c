@@ -83,6 +83,23 @@ static void test_a_missing_token_is_said(void **state)
     assert_holds(error.message, "CALLBACKD_TOKEN");
 }
 
+static void test_a_given_token_replaces_the_configurations(void **state)
+{
+    (void)state;
+    setenv("CALLBACKD_TOKEN", "from-environment", 1);
+    struct arguments none = arguments_of(0);
+    assert_true(locate_has_token(&none));
+    /* The environment may be about another daemon than the one that was named. */
+    given[0] = (struct argument){OPTION_CONFIG, "/given.json"};
+    struct arguments config = arguments_of(1);
+    assert_false(locate_has_token(&config));
+    given[1] = (struct argument){OPTION_TOKEN_FILE, "/token"};
+    struct arguments file = arguments_of(2);
+    assert_true(locate_has_token(&file));
+    clear_environment();
+    assert_false(locate_has_token(&none));
+}
+
 static void test_what_is_no_url_is_refused(void **state)
 {
     (void)state;
@@ -102,6 +119,7 @@ int main(void)
         cmocka_unit_test(test_the_command_line_comes_before_the_environment),
         cmocka_unit_test(test_token_of_a_file_is_its_first_line),
         cmocka_unit_test(test_a_missing_token_is_said),
+        cmocka_unit_test(test_a_given_token_replaces_the_configurations),
         cmocka_unit_test(test_what_is_no_url_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

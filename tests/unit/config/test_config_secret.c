@@ -214,6 +214,51 @@ static void a_credential_of_systemd_can_hold_it(void **state)
     unsetenv("CREDENTIALS_DIRECTORY");
 }
 
+static bool load_for_client(struct fixture *f, const char *const *secrets, struct parts parts)
+{
+    char *text = fixture_parts_text(parts);
+    fixture_forget(f);
+    fixture_text(f, "callbackd.json", text, 0644);
+    free(text);
+    f->config = config_load_for_client(f->path, secrets, &f->problems);
+    return f->config != NULL;
+}
+
+static const struct parts out_of_reach = {
+    .listen = "\"listen\": [ { \"address\": \"127.0.0.1:0\", \"tls\": { \"certificate\": "
+              "\"gone.pem\", \"private_key\": \"gone.key\" } } ],",
+    .run_token = "\"run_token\": { \"key_file\": [\"credential:run\", \"env:NOT_HERE\"] },",
+    .extra = ", \"hooks\": [ { \"name\": \"h\", \"command\": [\"./gone\"] } ]",
+};
+
+static void a_client_reads_only_the_secrets_that_it_names(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const token[] = {"admin.token_file", NULL};
+    static const char *const key[] = {"run_token.key_file", NULL};
+    static const char *const none[] = {NULL};
+    unsetenv("CREDENTIALS_DIRECTORY");
+    assert_true(load_for_client(f, token, out_of_reach));
+    expect_secret(&f->config->admin.token, 0, FIXTURE_ADMIN_TOKEN);
+    assert_int_equal(f->config->run_token.key.count, 2);
+    assert_int_equal(f->config->run_token.key.items[0].length, 0);
+    assert_true(load_for_client(f, none, out_of_reach));
+    assert_int_equal(f->config->admin.token.items[0].length, 0);
+    assert_false(load_for_client(f, key, out_of_reach));
+    expect_problem(f, 5, "run_token.key_file[0]", "CREDENTIALS_DIRECTORY is not set");
+    assert_int_equal(f->problems.count, 2);
+}
+
+static void a_client_is_told_of_other_mistakes_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const none[] = {NULL};
+    struct parts parts = out_of_reach;
+    parts.store = "\"store\": { \"directori\": \"data\" },";
+    assert_false(load_for_client(f, none, parts));
+    expect_problem(f, 4, "store.directori", "did you mean");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +275,8 @@ int main(void)
         WITH_FIXTURE(a_secret_never_stands_in_a_message),
         WITH_FIXTURE(the_environment_can_hold_it),
         WITH_FIXTURE(a_credential_of_systemd_can_hold_it),
+        WITH_FIXTURE(a_client_reads_only_the_secrets_that_it_names),
+        WITH_FIXTURE(a_client_is_told_of_other_mistakes_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
