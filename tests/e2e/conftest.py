@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from support import build, processes
+from support import build, faults, processes
 from support.ctl import Ctl
 from support.daemon import Daemon
 from support.simulator import Simulator
@@ -54,6 +54,11 @@ def other_certificates(tmp_path_factory):
     subprocess.run([build.ROOT / "certs/make-dev-certs.sh", directory], check=True,
                    capture_output=True)
     return directory
+
+
+@pytest.fixture(scope="session")
+def faults_library(tmp_path_factory):
+    return faults.compile_library(tmp_path_factory.mktemp("faults"))
 
 
 @pytest.fixture

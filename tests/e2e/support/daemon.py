@@ -59,6 +59,9 @@ class Daemon:
             self.write_secret(name, secret)
         self.process = None
         self.log_path = self.directory / "callbackd.log"
+        self.store = self.directory / "store"
+        self.environment = None  # the test's own
+        self.wrapper = []  # a command that executes the one that follows it
 
     # ---- files ----
 
@@ -99,9 +102,9 @@ class Daemon:
         """Starts the process and returns at once."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [build.CALLBACKD, "--config", str(self.config_path), *arguments],
+                [*self.wrapper, build.CALLBACKD, "--config", str(self.config_path), *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                env=environment, start_new_session=True)
+                env=environment or self.environment, start_new_session=True)
 
     @property
     def pid(self):
@@ -114,7 +117,7 @@ class Daemon:
         """What the process that runs now has announced; None: nothing yet."""
         for name in ("listeners.json", "listeners.receiver.json"):
             with contextlib.suppress(FileNotFoundError):
-                found = json.loads((self.directory / "store" / name).read_text())
+                found = json.loads((self.store / name).read_text())
                 if found["pid"] == self.pid:
                     return found
         return None
@@ -146,6 +149,16 @@ class Daemon:
         assert status == 0, f"exit status {status}:\n{self.log_text()}"
         sockets = [str(path) for path in self.directory.rglob("*.sock")]
         assert not sockets, f"left behind: {sockets}"
+
+    def kill(self):
+        """kill -9 of all that belongs to it, as a power cut would; then it may be launched again."""
+        os.kill(self.pid, signal.SIGSTOP)  # or it would start others meanwhile
+        everybody = processes.descendants(self.pid) | {self.pid}
+        for pid in everybody:
+            processes.kill(pid)
+        self.process.wait()
+        wait_for("all of it is gone", lambda: not any(map(processes.exists, everybody)))
+        self.process = None
 
     def close(self):
         """For the end of a test: stops what still runs, whatever state it is in."""
@@ -184,7 +197,7 @@ class Daemon:
                          ca_file=str(self.certificates / "ca.pem"))
 
     def announced(self):
-        return json.loads((self.directory / "store/listeners.json").read_text())
+        return json.loads((self.store / "listeners.json").read_text())
 
     def api(self, token):
         host, _, port = self.announced()["admin"]["address"].rpartition(":")
@@ -266,7 +279,7 @@ class Daemon:
 
     def query(self, database, statement, *values):
         """Rows of "log/results.db" or "state/state.db", read beside the running daemon."""
-        path = self.directory / "store" / database
+        path = self.store / database
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True,
                                                 timeout=30)) as connection:
             return connection.execute(statement, values).fetchall()
