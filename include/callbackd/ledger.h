@@ -7,7 +7,7 @@
  * A run's states:  launching -> waiting -> completed
  *                  launching -> launch_failed            (the launcher said so)
  *                  launch_failed -> waiting              (it was launched again, and well)
- *                  waiting   -> overdue -> completed     (late, or polled)
+ *                  waiting   -> overdue -> completed     (late, refused, or polled)
  *                             overdue -> lost            (given up) -> completed (very late)
  *                  launching -> lost                     (a day without a word) -> waiting
  * One that is launched by something else, which reports nothing, begins as waiting; its first post
@@ -70,6 +70,22 @@ int ledger_take(
  * launching for longer than the grace. Leaves it pending otherwise. Writes result and run. */
 int ledger_settle(
     struct state_tx *tx, const struct config *config, struct result_record *result, int64_t now_ms,
+    struct error *error);
+
+/*
+ * A post with the run's token was refused, and its sender may not come again: a waiting run becomes
+ * overdue with that reason, so that its result is asked for; one that is launching, once it was
+ * launched. A run that is not in the ledger is made. *changed_out false: it had ended, or was late
+ * already.
+ */
+struct ledger_refusal {
+    struct id run;
+    const char *endpoint;
+    const char *reason;
+    int64_t received_at_ms;
+};
+int ledger_refused(
+    struct state_tx *tx, const struct ledger_refusal *refusal, bool *changed_out,
     struct error *error);
 
 /* Runs past their deadline: waiting -> overdue; runs registered a day ago of which nobody said

@@ -48,6 +48,9 @@ int state_read(struct state *state, state_work *work, void *context, struct erro
 /* The seq of the log up to which all is decided; 0 at first. */
 int state_cursor_get(struct state_tx *tx, int64_t *seq_out, struct error *error);
 int state_cursor_set(struct state_tx *tx, int64_t seq, struct error *error);
+/* The same for the refused posts, which have a seq of their own. */
+int state_rejected_cursor_get(struct state_tx *tx, int64_t *seq_out, struct error *error);
+int state_rejected_cursor_set(struct state_tx *tx, int64_t seq, struct error *error);
 
 /* ---- runs: the ledger ---- */
 
@@ -74,7 +77,7 @@ struct run_record {
     int64_t launched_at_ms;  /* when its execution id was recorded; 0: not yet */
     int64_t deadline_at_ms;  /* 0: none */
     int64_t completed_at_ms; /* 0: not yet */
-    char *reason;            /* why the launch failed or it was lost; NULL */
+    char *reason;            /* why the launch failed, it was lost, or a post refused; NULL */
     char *tags_json;         /* an object; NULL when none */
     char *idempotency_key;   /* NULL when none */
     char *callback_url;      /* NULL for a run minted offline */

@@ -167,12 +167,15 @@ int result_log_remove(
  * was verified; the first 4 KiB otherwise) ---- */
 
 struct rejected_post {
-    struct id id; /* given by the store when appended */
+    int64_t seq; /* given by the store when appended, as the id */
+    struct id id;
     int64_t received_at_ms;
     const char *endpoint;
     const char *remote_address;
     int status; /* the HTTP status that was answered */
     const char *reason;
+    bool has_run;
+    struct id run; /* the run whose token it had, if that was verified */
     struct bytes headers_json;
     int64_t size;      /* of the whole body as far as known; -1: not read */
     struct bytes body; /* what is kept */
@@ -187,6 +190,11 @@ int result_log_reject_and_wait(
 /* Newest first, at most `limit`, older than the id `before` (NULL: from the newest). */
 int result_log_rejected(
     struct result_log *log, const struct id *before, int limit,
+    int (*visit)(void *context, const struct rejected_post *post), void *context,
+    struct error *error);
+/* Oldest first, at most `limit`, those after `after_seq`: without headers and body. */
+int result_log_rejected_after(
+    struct result_log *log, int64_t after_seq, int limit,
     int (*visit)(void *context, const struct rejected_post *post), void *context,
     struct error *error);
 

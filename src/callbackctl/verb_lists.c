@@ -204,8 +204,8 @@ static const struct list_filter rejected_filters[] = {
 static const struct list_column rejected_columns[] = {
     {"REJECTED", "id", CELL_TEXT},       {"RECEIVED", "received_at", CELL_TIME},
     {"ENDPOINT", "endpoint", CELL_TEXT}, {"FROM", "remote_address", CELL_TEXT},
-    {"ANSWER", "status", CELL_NUMBER},   {"SIZE", "size", CELL_SIZE},
-    {"REASON", "reason", CELL_TEXT},
+    {"RUN", "run_id", CELL_TEXT},        {"ANSWER", "status", CELL_NUMBER},
+    {"SIZE", "size", CELL_SIZE},         {"REASON", "reason", CELL_TEXT},
 };
 static const struct listing rejected_listing = {
     .path = "/api/v1/rejected",

@@ -30,6 +30,7 @@ struct watch {
     int64_t until_ms;      /* 0: for ever */
     int64_t away_since_ms; /* 0: it answers */
     bool answered;         /* it did at least once */
+    bool told;             /* that something happened to the run */
     char state[32];        /* of the run, as last heard */
 };
 
@@ -150,6 +151,10 @@ static int look_at_run(struct watch *watch, struct error *error)
             lost ? "is lost: no result came" : "was never launched", reason ? ": " : "",
             reason ? reason : "");
         status = EXIT_STATUS_WORKFLOW_FAILED;
+    } else if (reason && !watch->told) {
+        watch->told = true;
+        display_progress(&watch->session->display, "");
+        display_note("the run %s is %s: %s", watch->waiting->run_id, watch->state, reason);
     }
     admin_answer_fini(&answer);
     return status;

@@ -16,6 +16,7 @@
 #include "callbackd/reconciler.h"
 #include "callbackd/text.h"
 #include "dispatcher.h"
+#include "refusals.h"
 #include "role.h"
 
 enum {
@@ -39,6 +40,7 @@ struct worker {
     struct admin *admin;
     struct reconciler *reconciler;
     struct dispatcher dispatcher;
+    struct refusals refusals;
     char *runtime_directory;
     int64_t tick_at_ms;   /* monotonic */
     int64_t retire_at_ms; /* monotonic */
@@ -139,6 +141,7 @@ static int worker_start(struct worker *worker, struct error *error)
         .engine = worker->engine,
         .metrics = worker->metrics,
     };
+    worker->refusals = (struct refusals){.state = worker->state, .log = worker->log};
     return handover_say(HANDOVER_CONTROL_FD, HANDOVER_READY, error);
 }
 
@@ -210,9 +213,13 @@ static int do_round(struct worker *worker, struct error *error)
 static int do_chores(struct worker *worker, int64_t now_ms, struct error *error)
 {
     if (now_ms >= worker->tick_at_ms) {
+        int told = 0;
         worker->tick_at_ms = now_ms + TICK_MS;
-        if (dispatcher_sweep(&worker->dispatcher, error) != 0)
+        if (dispatcher_sweep(&worker->dispatcher, error) != 0 ||
+            refusals_take(&worker->refusals, &told, error) != 0)
             return -1;
+        if (told > 0)
+            admin_notify(worker->admin);
     }
     if (now_ms >= worker->retire_at_ms) {
         int removed = 0;

@@ -208,6 +208,7 @@ static int add_rejected(void *context, const struct rejected_post *post)
     json_member_text(writer, "remote_address", post->remote_address);
     json_member_int(writer, "status", post->status);
     json_member_text(writer, "reason", post->reason);
+    admin_write_id(writer, "run_id", post->has_run ? &post->run : NULL);
     json_member_int(writer, "size", post->size);
     if (post->headers_json.length > 0)
         json_member_raw(writer, "headers", post->headers_json);

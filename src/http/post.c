@@ -99,21 +99,26 @@ static int keep_refused(struct post *post, const struct error *why, struct error
 {
     struct result_log *log = post->receiver->options.log;
     struct bytes body = buffer_bytes(&post->body);
+    bool is_genuine = why->code != ERROR_UNAUTHORIZED && why->code != ERROR_FORBIDDEN;
+    bool has_run = post->outcome.has_run && is_genuine;
     struct rejected_post rejected = {
         .received_at_ms = post->received_at_ms,
         .endpoint = post->endpoint->config->name,
         .remote_address = post->client,
         .status = error_info(why->code)->http_status,
         .reason = why->message,
+        .has_run = has_run,
+        .run = post->outcome.run,
         .headers_json = buffer_bytes(&post->headers_json),
         .size = post->verified || body.length > 0 ? (int64_t)body.length : -1,
         .body = body,
     };
     /* Where nobody is verified everybody could fill the disk. */
-    if (post->verified && post->endpoint->config->verify_count > 0)
-        return result_log_reject_and_wait(log, &rejected, error);
-    if (rejected.body.length > REJECTED_START_BYTES)
+    bool whole = post->verified && post->endpoint->config->verify_count > 0;
+    if (!whole && rejected.body.length > REJECTED_START_BYTES)
         rejected.body.length = REJECTED_START_BYTES;
+    if (whole || has_run)
+        return result_log_reject_and_wait(log, &rejected, error);
     result_log_reject(log, &rejected);
     return 0;
 }
@@ -166,13 +171,16 @@ static int check_head(struct post *post, struct error *error)
 {
     int64_t declared = http_request_body_length(post->request);
     int64_t limit = post->receiver->options.config->limits.body_bytes;
-    if (declared > limit)
-        return error_set(
-            error, ERROR_TOO_LARGE, "The body is larger than the %" PRId64 " bytes taken here.",
-            limit);
     const char *token = post->verify.path_rest[0] == '/' ? post->verify.path_rest + 1 : NULL;
     if (headers_json_append(post->request, token, &post->headers_json) != 0)
         return error_set(error, ERROR_MEMORY, "no memory for headers");
+    if (declared > limit) {
+        /* Whoever sent it is told the same; but a run whose token it has must hear of it. */
+        verifier_check_head(post->endpoint->verifier, &post->verify, &post->outcome, error);
+        return error_set(
+            error, ERROR_TOO_LARGE, "The body is larger than the %" PRId64 " bytes taken here.",
+            limit);
+    }
     return verifier_check_head(post->endpoint->verifier, &post->verify, &post->outcome, error);
 }
 

@@ -172,6 +172,9 @@ static int set_launched(
     run->has_execution_id = true;
     run->execution_id = execution_id;
     run->launched_at_ms = now_ms;
+    /* A post for it was refused meanwhile: see ledger_refused. */
+    if (run->state == RUN_LAUNCHING && run->reason)
+        run->state = RUN_OVERDUE;
     /* A run can be lost without an id only because its launch had not been reported; one whose
      * launch failed was launched again. */
     if (run->state == RUN_LAUNCHING || run->state == RUN_LOST || run->state == RUN_LAUNCH_FAILED) {

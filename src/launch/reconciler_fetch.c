@@ -145,9 +145,12 @@ static int lose_run(struct state_tx *tx, void *context, struct error *error)
     int result = 0;
     loss->lost = run.state == RUN_OVERDUE;
     if (loss->lost) {
+        /* It may say that a post was refused. */
+        char *reason =
+            run.reason ? text_format("%s; %s", run.reason, loss->reason) : text_copy(loss->reason);
         run.state = RUN_LOST;
         free(run.reason);
-        run.reason = text_copy(loss->reason);
+        run.reason = reason;
         result = run.reason ? state_run_update(tx, &run, error)
                             : error_set(error, ERROR_MEMORY, "memory is short for a reason");
     }

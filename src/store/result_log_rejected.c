@@ -28,7 +28,7 @@ static int insert_rejected(struct db *db, const struct reject *reject, struct er
     if (statement_open(
             &statement, db,
             "INSERT INTO rejected (id, received_at, endpoint, remote_address, status, reason,"
-            " headers, size, body) VALUES (?,?,?,?,?,?,?,?,?)",
+            " headers, size, body, run_id) VALUES (?,?,?,?,?,?,?,?,?,?)",
             error) < 0)
         return -1;
     statement_bind_id(&statement, &post->id);
@@ -40,6 +40,7 @@ static int insert_rejected(struct db *db, const struct reject *reject, struct er
     statement_bind_text_bytes(&statement, post->headers_json);
     statement_bind_int64(&statement, post->size);
     statement_bind_blob(&statement, post->body);
+    statement_bind_id(&statement, post->has_run ? &post->run : NULL);
     return statement_run(&statement, error);
 }
 
@@ -170,44 +171,51 @@ int result_log_reject_and_wait(
 
 /* ---- reading ---- */
 
+#define COLUMNS "seq, id, received_at, endpoint, remote_address, status, reason, run_id, "
+enum {
+    SEQ,
+    ID,
+    RECEIVED_AT,
+    ENDPOINT,
+    REMOTE_ADDRESS,
+    STATUS,
+    REASON,
+    RUN_ID,
+    HEADERS,
+    SIZE,
+    BODY
+};
+
 static int read_rejected(
     const struct statement *row, struct rejected_post *post_out, struct error *error)
 {
     *post_out = (struct rejected_post){
-        .received_at_ms = statement_int64(row, 1),
-        .endpoint = statement_text(row, 2),
-        .remote_address = statement_text(row, 3),
-        .status = (int)statement_int64(row, 4),
-        .reason = statement_text(row, 5),
-        .headers_json = statement_bytes(row, 6),
-        .size = statement_int64(row, 7),
-        .body = statement_bytes(row, 8),
+        .seq = statement_int64(row, SEQ),
+        .received_at_ms = statement_int64(row, RECEIVED_AT),
+        .endpoint = statement_text(row, ENDPOINT),
+        .remote_address = statement_text(row, REMOTE_ADDRESS),
+        .status = (int)statement_int64(row, STATUS),
+        .reason = statement_text(row, REASON),
+        .has_run = !statement_is_null(row, RUN_ID),
+        .headers_json = statement_bytes(row, HEADERS),
+        .size = statement_int64(row, SIZE),
+        .body = statement_bytes(row, BODY),
     };
-    return statement_id(row, 0, &post_out->id, error);
+    if (post_out->has_run && statement_id(row, RUN_ID, &post_out->run, error) < 0)
+        return -1;
+    return statement_id(row, ID, &post_out->id, error);
 }
 
-static int visit_rejected(
-    struct db *db, const struct id *before, int limit,
-    int (*visit)(void *context, const struct rejected_post *post), void *context,
-    struct error *error)
+typedef int rejected_visitor(void *context, const struct rejected_post *post);
+
+static int visit_rows(
+    struct statement *rows, rejected_visitor *visit, void *context, struct error *error)
 {
-    STATEMENT rows = {0};
     struct rejected_post post;
     int stepped;
 
-    if (statement_open(
-            &rows, db,
-            "SELECT id, received_at, endpoint, remote_address, status, reason, headers, size, body"
-            " FROM rejected WHERE id < ? ORDER BY id DESC LIMIT ?",
-            error) < 0)
-        return -1;
-    if (before != NULL)
-        statement_bind_id(&rows, before);
-    else
-        statement_bind_text(&rows, "g"); /* after every id */
-    statement_bind_int64(&rows, limit);
-    while ((stepped = statement_step(&rows, error)) == 1) {
-        int stopped = read_rejected(&rows, &post, error);
+    while ((stepped = statement_step(rows, error)) == 1) {
+        int stopped = read_rejected(rows, &post, error);
 
         if (stopped == 0)
             stopped = visit(context, &post);
@@ -217,10 +225,29 @@ static int visit_rejected(
     return stepped;
 }
 
-int result_log_rejected(
-    struct result_log *log, const struct id *before, int limit,
-    int (*visit)(void *context, const struct rejected_post *post), void *context,
+static int visit_rejected(
+    struct db *db, const struct id *before, int limit, rejected_visitor *visit, void *context,
     struct error *error)
+{
+    STATEMENT rows = {0};
+
+    if (statement_open(
+            &rows, db,
+            "SELECT " COLUMNS "headers, size, body FROM rejected WHERE id < ?"
+            " ORDER BY id DESC LIMIT ?",
+            error) < 0)
+        return -1;
+    if (before != NULL)
+        statement_bind_id(&rows, before);
+    else
+        statement_bind_text(&rows, "g"); /* after every id */
+    statement_bind_int64(&rows, limit);
+    return visit_rows(&rows, visit, context, error);
+}
+
+int result_log_rejected(
+    struct result_log *log, const struct id *before, int limit, rejected_visitor *visit,
+    void *context, struct error *error)
 {
     struct db *db = reader_pool_take(&log->readers, error);
     int result;
@@ -228,6 +255,36 @@ int result_log_rejected(
     if (db == NULL)
         return -1;
     result = visit_rejected(db, before, limit, visit, context, error);
+    reader_pool_give(&log->readers, db);
+    return result;
+}
+
+static int visit_rejected_after(
+    struct db *db, int64_t after_seq, int limit, rejected_visitor *visit, void *context,
+    struct error *error)
+{
+    STATEMENT rows = {0};
+
+    if (statement_open(
+            &rows, db,
+            "SELECT " COLUMNS "'', size, '' FROM rejected WHERE seq > ? ORDER BY seq LIMIT ?",
+            error) < 0)
+        return -1;
+    statement_bind_int64(&rows, after_seq);
+    statement_bind_int64(&rows, limit);
+    return visit_rows(&rows, visit, context, error);
+}
+
+int result_log_rejected_after(
+    struct result_log *log, int64_t after_seq, int limit, rejected_visitor *visit, void *context,
+    struct error *error)
+{
+    struct db *db = reader_pool_take(&log->readers, error);
+    int result;
+
+    if (db == NULL)
+        return -1;
+    result = visit_rejected_after(db, after_seq, limit, visit, context, error);
     reader_pool_give(&log->readers, db);
     return result;
 }

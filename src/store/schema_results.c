@@ -56,6 +56,8 @@ static const char *const steps[] = {
     "    one            INTEGER PRIMARY KEY CHECK (one = 1),\n"
     "    tried_at       INTEGER NOT NULL  -- milliseconds since 1970 UTC\n"
     ") STRICT;\n",
+    /* 2: whom a refused post was for, so that nobody waits for it in vain */
+    "ALTER TABLE rejected ADD COLUMN run_id TEXT;\n",
 };
 
 const struct schema schema_results = {

@@ -126,28 +126,50 @@ void state_close(struct state *state)
 
 /* ---- cursor ---- */
 
-int state_cursor_get(struct state_tx *tx, int64_t *seq_out, struct error *error)
+static int get_number(struct state_tx *tx, const char *name, int64_t *out, struct error *error)
 {
     STATEMENT row = {0};
     int stepped;
 
-    if (statement_open(&row, tx->db, "SELECT value FROM meta WHERE name = 'cursor'", error) < 0)
+    if (statement_open(&row, tx->db, "SELECT value FROM meta WHERE name = ?", error) < 0)
         return -1;
+    statement_bind_text(&row, name);
     stepped = statement_step(&row, error);
     if (stepped < 0)
         return -1;
-    *seq_out = stepped == 1 ? statement_int64(&row, 0) : 0;
+    *out = stepped == 1 ? statement_int64(&row, 0) : 0;
     return 0;
 }
 
-int state_cursor_set(struct state_tx *tx, int64_t seq, struct error *error)
+static int set_number(struct state_tx *tx, const char *name, int64_t value, struct error *error)
 {
     STATEMENT statement = {0};
 
     if (statement_open(
-            &statement, tx->db, "INSERT OR REPLACE INTO meta (name, value) VALUES ('cursor', ?)",
-            error) < 0)
+            &statement, tx->db, "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", error) <
+        0)
         return -1;
-    statement_bind_int64(&statement, seq);
+    statement_bind_text(&statement, name);
+    statement_bind_int64(&statement, value);
     return statement_run(&statement, error);
+}
+
+int state_cursor_get(struct state_tx *tx, int64_t *seq_out, struct error *error)
+{
+    return get_number(tx, "cursor", seq_out, error);
+}
+
+int state_cursor_set(struct state_tx *tx, int64_t seq, struct error *error)
+{
+    return set_number(tx, "cursor", seq, error);
+}
+
+int state_rejected_cursor_get(struct state_tx *tx, int64_t *seq_out, struct error *error)
+{
+    return get_number(tx, "rejected_cursor", seq_out, error);
+}
+
+int state_rejected_cursor_set(struct state_tx *tx, int64_t seq, struct error *error)
+{
+    return set_number(tx, "rejected_cursor", seq, error);
 }

@@ -208,6 +208,18 @@ def test_a_truncated_result_is_fetched(daemon, sim):
     assert daemon.result(job["result_id"])["source"] == "poll"
 
 
+def test_a_result_that_was_refused_is_fetched_before_its_deadline(daemon, sim):
+    daemon.hook(shell="true")
+    daemon.start()
+    run = daemon.register()
+    execution_id, _ = sim.run("flow", run["callback_url"], {"callback": "never"})
+    daemon.admin.send("PATCH", f"/api/v1/runs/{run['run_id']}", {"execution_id": str(execution_id)})
+    assert daemon.call_back(run, b"nonsense").status == 400
+    known = daemon.wait_for_run(run["run_id"], "completed")
+    assert daemon.result(known["result_id"])["source"] == "poll"
+    daemon.wait_for_jobs(1)
+
+
 def test_a_result_that_is_never_posted_is_fetched_after_its_deadline(daemon, sim):
     daemon.hook(shell="true")
     daemon.start()

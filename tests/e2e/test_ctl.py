@@ -195,6 +195,16 @@ def test_wait_for_a_run_that_was_launched_before(running):
     assert running("wait", run_id, "--json").json()["output"] == "fine"
 
 
+def test_whoever_waits_is_told_of_a_refused_post(daemon, ctl):
+    daemon.config["promptlayer"].pop("api_key_file")  # nobody is asked
+    daemon.start()
+    run = daemon.launched(7)
+    assert daemon.call_back(run, b"nonsense").status == 400
+    daemon.wait_for_run(run["run_id"], "overdue")
+    done = ctl("wait", run["run_id"], "--timeout", "100ms")
+    assert done.status == TIMED_OUT and "refused with 400" in done.stderr
+
+
 def test_a_run_without_callback_is_polled(running, daemon):
     done = running("run", "flow", "--no-callback", "--wait=30s",
                    *sim_input(value="polled", output="bare"))

@@ -207,6 +207,36 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(daemon):
         assert sock.recv(65536).startswith(b"HTTP/1.1 413 ")  # and not a byte of it was sent
 
 
+def announce(daemon, path, length):
+    """The head of a post of that length; what is answered to it."""
+    with daemon.place(PLAIN).connect() as sock:
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+        return sock.recv(65536)
+
+
+def test_the_run_of_a_refused_post_is_told(daemon):
+    daemon.config["promptlayer"].pop("api_key_file")  # nobody is asked
+    daemon.start()
+    run, other = daemon.launched(7), daemon.launched(8)
+    path = web.path_of(run["callback_url"])
+    answer = announce(daemon, path, 1 << 30)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    known = daemon.wait_for_run(run["run_id"], "overdue")
+    assert "413" in known["reason"]
+    shown, = daemon.admin.get("/api/v1/rejected")["items"]
+    assert (shown["run_id"], shown["size"]) == (run["run_id"], -1)
+
+    # Nothing is believed of whom has no token, and nothing said that would help to find one.
+    bad = announce(daemon, web.path_of(other["callback_url"])[:-1] + "_", 1 << 30)
+    assert bad.split(b"\r\n\r\n")[1] == answer.split(b"\r\n\r\n")[1]
+    wait_for("it is kept too", lambda: len(daemon.admin.get("/api/v1/rejected")["items"]) == 2)
+    assert daemon.admin.get("/api/v1/rejected")["items"][0]["run_id"] is None
+    assert daemon.run(other["run_id"])["state"] == "waiting"
+
+    result_id = daemon.call_back(run, result_body(7)).json()["result_id"]
+    assert daemon.wait_for_run(run["run_id"], "completed")["result_id"] == result_id
+
+
 def test_a_chunked_body_that_grows_too_large_is_refused(daemon):
     daemon.config["limits"].update({"body": "64KiB"})
     daemon.start()
