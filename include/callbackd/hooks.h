@@ -91,7 +91,8 @@ struct hook_engine *hook_engine_start(
 
 /* Creates a job for each hook that this result triggers; `only_hook` (NULL: all) and `replay`
  * as for a replay, which looks at conditions only when no hook is named, and is not delayed.
- * *jobs_out counts. ERROR_NOT_FOUND: no hook of that name. */
+ * *jobs_out counts; METRIC_JOBS_CREATED is the caller's to add, once the transaction is committed.
+ * ERROR_NOT_FOUND: no hook of that name. */
 int hook_engine_queue(
     struct hook_engine *engine, struct state_tx *tx, const struct result_record *result,
     const char *only_hook, bool replay, int64_t now_ms, int *jobs_out, struct error *error);

@@ -36,6 +36,8 @@
     M(LOG_CURSOR, "log_cursor", GAUGE, "Sequence number that the worker has read up to")           \
     M(WAL_BYTES, "wal_bytes", GAUGE, "Size of the log's write-ahead file")                         \
     M(RESULTS_DECIDED, "results_decided", COUNTER, "Entries of the log taken in by the worker")    \
+    M(RESULTS_SET_ASIDE, "results_set_aside", COUNTER,                                             \
+      "Entries of the log that can never be taken in, set aside")                                  \
     M(RESULTS_MISMATCHED, "results_mismatched", COUNTER,                                           \
       "Results whose execution is not the one of their run")                                       \
     M(JOBS_CREATED, "jobs_created", COUNTER, "Jobs queued for hooks")                              \

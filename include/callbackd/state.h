@@ -289,12 +289,29 @@ int state_hook_counts(
 int state_hook_paused(struct state_tx *tx, const char *hook, bool *paused_out, struct error *error);
 int state_hook_set_paused(struct state_tx *tx, const char *hook, bool paused, struct error *error);
 
+/* ---- entries of the log that can never be taken in ---- */
+
+struct set_aside_record {
+    int64_t seq; /* its row in the log */
+    const char *endpoint;
+    int64_t received_at_ms;
+    int64_t set_aside_at_ms;
+    const char *reason;
+};
+int state_set_aside(
+    struct state_tx *tx, const struct set_aside_record *record, struct error *error);
+typedef int set_aside_visitor(void *context, const struct set_aside_record *record);
+/* Newest first. The visitor's non-zero return stops and is returned. */
+int state_set_aside_list(
+    struct state_tx *tx, int limit, set_aside_visitor *visit, void *context, struct error *error);
+
 /* ---- retention ---- */
 
 /* A slice of retention; the next one goes on where it stopped, so 0 may be removed although there
  * is more: call it now and then. Removes at most `limit` results (with their ended jobs and
  * attempts) received before `before_ms`, and runs that ended before it; never one with unfinished
- * jobs, one pending, nor one whose run has not ended. *removed_out counts rows of results and runs.
+ * jobs, one pending, nor one whose run has not ended. *removed_out counts rows of results, runs and
+ * entries set aside.
  */
 int state_remove(
     struct state_tx *tx, int64_t before_ms, int limit, int *removed_out, struct error *error);

@@ -135,6 +135,9 @@ struct result_entry {
     struct bytes headers_json;
     int64_t size;             /* bytes of the body */
     unsigned char sha256[32]; /* of the body */
+    /* Why the row is not one that we wrote; NULL: it is. Then nothing but seq, endpoint and
+     * received_at_ms holds. Only result_log_read shows such rows. */
+    const char *fault;
 };
 
 /* A visitor's non-zero return stops the reading and is returned. Visitors must be short: a

@@ -21,6 +21,7 @@ enum {
 struct taken_entry {
     struct result_entry entry;
     char *texts[9];
+    char *refusal; /* why it can never be taken in; NULL: it can, as far as is known */
 };
 
 struct batch {
@@ -28,6 +29,7 @@ struct batch {
     struct taken_entry *entries;
     size_t count;
     bool failed;
+    struct taken_entry *failing; /* that failed in the last transaction; NULL: none */
     int64_t now_ms;
     int jobs;
     int mismatched;
@@ -44,6 +46,9 @@ static int copy_entry(void *context, const struct result_entry *entry)
     struct batch *batch = context;
     struct taken_entry *taken = &batch->entries[batch->count++];
     taken->entry = *entry;
+    taken->entry.fault = NULL;
+    taken->refusal = text_copy(entry->fault);
+    batch->failed = batch->failed || (entry->fault != NULL && taken->refusal == NULL);
     taken->entry.endpoint = keep_text(taken, 0, entry->endpoint);
     taken->entry.key = keep_text(taken, 1, entry->key);
     taken->entry.delivery_id = keep_text(taken, 2, entry->delivery_id);
@@ -61,9 +66,11 @@ static int copy_entry(void *context, const struct result_entry *entry)
 
 static void batch_fini(struct batch *batch)
 {
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch->count; i++) {
         for (size_t k = 0; k < 9; k++)
             free(batch->entries[i].texts[k]);
+        free(batch->entries[i].refusal);
+    }
     free(batch->entries);
 }
 
@@ -98,14 +105,36 @@ static int take_entry(
     return outcome;
 }
 
+/* It stays in the log, and its body with it, until it is old enough to go. */
+static int set_aside(
+    const struct batch *batch, struct state_tx *tx, const struct taken_entry *taken,
+    struct error *error)
+{
+    const struct set_aside_record record = {
+        .seq = taken->entry.seq,
+        .endpoint = taken->entry.endpoint,
+        .received_at_ms = taken->entry.received_at_ms,
+        .set_aside_at_ms = batch->now_ms,
+        .reason = taken->refusal,
+    };
+    return state_set_aside(tx, &record, error);
+}
+
 static int take_batch(struct state_tx *tx, void *context, struct error *error)
 {
     struct batch *batch = context;
     batch->jobs = 0;
     batch->mismatched = 0;
-    for (size_t i = 0; i < batch->count; i++)
-        if (take_entry(batch, tx, &batch->entries[i].entry, error) != 0)
-            return error_prefix(error, "entry %lld", (long long)batch->entries[i].entry.seq);
+    batch->failing = NULL;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct taken_entry *taken = &batch->entries[i];
+        int outcome = taken->refusal != NULL ? set_aside(batch, tx, taken, error)
+                                             : take_entry(batch, tx, &taken->entry, error);
+        if (outcome != 0) {
+            batch->failing = taken;
+            return error_prefix(error, "entry %lld", (long long)taken->entry.seq);
+        }
+    }
     return state_cursor_set(tx, batch->entries[batch->count - 1].entry.seq, error);
 }
 
@@ -114,13 +143,60 @@ static int read_cursor(struct state_tx *tx, void *context, struct error *error)
     return state_cursor_get(tx, context, error);
 }
 
+/* After the commit: what is undone was never there. */
+static void count_decisions(const struct batch *batch)
+{
+    struct metrics *metrics = batch->dispatcher->metrics;
+    metrics_add(metrics, METRIC_RESULTS_MISMATCHED, batch->mismatched);
+    metrics_add(metrics, METRIC_JOBS_CREATED, batch->jobs);
+}
+
 static void count_batch(const struct batch *batch)
 {
     struct metrics *metrics = batch->dispatcher->metrics;
     metrics_add(metrics, METRIC_RESULTS_DECIDED, (int64_t)batch->count);
-    metrics_add(metrics, METRIC_RESULTS_MISMATCHED, batch->mismatched);
+    count_decisions(batch);
     metrics_set(metrics, METRIC_LOG_CURSOR, batch->entries[batch->count - 1].entry.seq);
     log_debug("results taken in", LOG_INT("count", batch->count), LOG_INT("jobs", batch->jobs));
+}
+
+/* What the same entry would meet again however often it were tried. A fault of the disk, of memory
+ * or of the database as a whole is none: to go on after it would skip what comes. ("Not found" is
+ * what a store says whose files were moved away.) */
+static bool is_permanent(enum error_code code)
+{
+    return code == ERROR_CONFLICT || code == ERROR_INVALID || code == ERROR_TOO_LARGE;
+}
+
+static void note_refusals(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct taken_entry *taken = &batch->entries[i];
+        if (taken->refusal == NULL)
+            continue;
+        metrics_add(batch->dispatcher->metrics, METRIC_RESULTS_SET_ASIDE, 1);
+        log_error(
+            "an entry of the log can never be taken in, it is set aside",
+            LOG_INT("seq", taken->entry.seq), LOG_TEXT("endpoint", taken->entry.endpoint),
+            LOG_TEXT("error", taken->refusal));
+    }
+}
+
+/* One entry that can never be taken in must not hold up those behind it: the transaction, undone
+ * because of it, is repeated without it. */
+static int write_batch(struct batch *batch, struct error *error)
+{
+    while (state_write(batch->dispatcher->state, take_batch, batch, error) != 0) {
+        struct taken_entry *failing = batch->failing;
+        if (failing == NULL || failing->refusal != NULL || !is_permanent(error->code))
+            return -1;
+        failing->refusal = text_copy(error->message);
+        if (failing->refusal == NULL)
+            return error_set(error, ERROR_MEMORY, "no memory to set an entry aside");
+    }
+    count_batch(batch);
+    note_refusals(batch);
+    return 0;
 }
 
 int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error *error)
@@ -138,11 +214,9 @@ int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error 
     if (outcome >= 0 && batch.failed)
         outcome = error_set(error, ERROR_MEMORY, "no memory for a batch of results");
     if (outcome >= 0 && batch.count > 0) {
-        outcome = state_write(dispatcher->state, take_batch, &batch, error);
-        if (outcome == 0) {
-            count_batch(&batch);
+        outcome = write_batch(&batch, error);
+        if (outcome == 0)
             *taken_out = (int)batch.count;
-        }
     }
     batch_fini(&batch);
     return outcome < 0 ? -1 : 0;
@@ -206,6 +280,7 @@ static int settle_slice(struct state_tx *tx, void *context, struct error *error)
     int64_t now_ms = settling->batch.now_ms;
     settling->settled = 0;
     settling->batch.mismatched = 0;
+    settling->batch.jobs = 0;
     /* The list is newest first; the first result of a run is the one that triggers. */
     for (size_t i = settling->to; i-- > settling->from;) {
         struct result_record result = {0};
@@ -231,7 +306,7 @@ static int settle_all(struct settling *settling, int *settled_out, struct error 
         settling->from = settling->to > SETTLE_MAX ? settling->to - SETTLE_MAX : 0;
         if (state_write(dispatcher->state, settle_slice, settling, error) != 0)
             return -1;
-        metrics_add(dispatcher->metrics, METRIC_RESULTS_MISMATCHED, settling->batch.mismatched);
+        count_decisions(&settling->batch);
         *settled_out += settling->settled;
     }
     return 0;

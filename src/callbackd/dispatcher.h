@@ -22,7 +22,8 @@ struct dispatcher {
     struct metrics *metrics;
 };
 
-/* Takes in one batch. *taken_out: entries taken; 0: the cursor is at the end. */
+/* Takes in one batch. *taken_out: entries taken; 0: the cursor is at the end. An entry that can
+ * never be taken in (it contradicts what is there, say) is set aside, logged and counted. */
 int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error *error);
 /* Decides results that waited for their run's launch. *settled_out counts. */
 int dispatcher_settle(struct dispatcher *dispatcher, int *settled_out, struct error *error);

@@ -109,7 +109,6 @@ int hook_engine_queue(
                            : queue_matching(engine, tx, result, replay, now_ms, &jobs, error);
     if (failed != 0)
         return -1;
-    metrics_add(engine->metrics, METRIC_JOBS_CREATED, jobs);
     engine->look_now = engine->look_now || jobs > 0;
     *jobs_out = jobs;
     return 0;

@@ -22,14 +22,46 @@ void admin_metrics(struct admin_request *request)
 
 /* ---- GET /status ---- */
 
+enum { SET_ASIDE_SHOWN = 10, SET_ASIDE_COUNTED = 1000 };
+
+/* How far the worker is. */
 struct lag {
     int64_t cursor;
     int64_t last;
+    int64_t set_aside;         /* counted up to SET_ASIDE_COUNTED */
+    struct buffer latest;      /* the newest of them, as JSON */
+    struct json_writer writer; /* into `latest` */
 };
 
-static int read_cursor(struct state_tx *tx, void *context, struct error *error)
+static int add_set_aside(void *context, const struct set_aside_record *record)
 {
-    return state_cursor_get(tx, &((struct lag *)context)->cursor, error);
+    struct lag *lag = context;
+    if (lag->set_aside++ >= SET_ASIDE_SHOWN)
+        return 0;
+    json_object_begin(&lag->writer);
+    json_member_int(&lag->writer, "seq", record->seq);
+    json_member_text(&lag->writer, "endpoint", record->endpoint);
+    json_member_time(&lag->writer, "received_at", record->received_at_ms);
+    json_member_time(&lag->writer, "set_aside_at", record->set_aside_at_ms);
+    json_member_text(&lag->writer, "reason", record->reason);
+    json_object_end(&lag->writer);
+    return 0;
+}
+
+static int read_lag(struct state_tx *tx, void *context, struct error *error)
+{
+    struct lag *lag = context;
+    if (state_cursor_get(tx, &lag->cursor, error) != 0)
+        return -1;
+    return state_set_aside_list(tx, SET_ASIDE_COUNTED, add_set_aside, lag, error);
+}
+
+static void lag_init(struct lag *lag)
+{
+    *lag = (struct lag){0};
+    buffer_init(&lag->latest, ADMIN_ANSWER_MAX_BYTES);
+    json_writer_init(&lag->writer, &lag->latest);
+    json_array_begin(&lag->writer);
 }
 
 static void write_store(struct json_writer *writer, bool ready, const struct error *error)
@@ -41,13 +73,16 @@ static void write_store(struct json_writer *writer, bool ready, const struct err
     json_object_end(writer);
 }
 
-static void write_worker(struct json_writer *writer, const struct lag *lag)
+static void write_worker(struct json_writer *writer, struct lag *lag)
 {
+    json_array_end(&lag->writer);
     json_key(writer, "worker");
     json_object_begin(writer);
     json_member_int(writer, "last_seq", lag->last);
     json_member_int(writer, "cursor", lag->cursor);
     json_member_int(writer, "lag", lag->last - lag->cursor);
+    json_member_int(writer, "set_aside", lag->set_aside);
+    json_member_raw(writer, "set_aside_latest", buffer_bytes(&lag->latest));
     json_object_end(writer);
 }
 
@@ -64,12 +99,13 @@ void admin_status(struct admin_request *request)
 {
     struct admin *admin = request->admin;
     struct error error = {0};
-    struct lag lag = {0};
+    struct lag lag;
     struct buffer json;
     struct json_writer writer;
+    lag_init(&lag);
     bool ready = result_log_check(admin->options.log, &error) == 0 &&
                  result_log_last_seq(admin->options.log, &lag.last, &error) == 0 &&
-                 state_read(admin->options.state, read_cursor, &lag, &error) == 0;
+                 state_read(admin->options.state, read_lag, &lag, &error) == 0;
     buffer_init(&json, ADMIN_ANSWER_MAX_BYTES);
     json_writer_init(&writer, &json);
     json_object_begin(&writer);
@@ -85,6 +121,7 @@ void admin_status(struct admin_request *request)
     json_object_end(&writer);
     admin_answer(request, 200, &json);
     buffer_fini(&json);
+    buffer_fini(&lag.latest);
 }
 
 /* ---- hooks ---- */

@@ -85,18 +85,22 @@ static int read_entry(
 }
 
 static int visit_rows(
-    struct statement *rows, int64_t *count_out, result_visitor *visit, void *context,
-    struct error *error)
+    struct statement *rows, bool faulty_too, int64_t *count_out, result_visitor *visit,
+    void *context, struct error *error)
 {
     struct result_entry entry;
+    struct error fault = {0};
     int stepped;
 
     *count_out = 0;
     while ((stepped = statement_step(rows, error)) == 1) {
         int stopped;
 
-        if (read_entry(rows, &entry, error) < 0)
-            return -1;
+        if (read_entry(rows, &entry, faulty_too ? &fault : error) < 0) {
+            if (!faulty_too)
+                return -1;
+            entry.fault = fault.message;
+        }
         (*count_out)++;
         stopped = visit(context, &entry);
         if (stopped != 0)
@@ -149,7 +153,7 @@ static int read_after(
         return -1;
     statement_bind_int64(&rows, after_seq);
     statement_bind_int64(&rows, limit);
-    return visit_rows(&rows, count_out, visit, context, error);
+    return visit_rows(&rows, true, count_out, visit, context, error);
 }
 
 int result_log_read(
@@ -185,7 +189,7 @@ static int get_one(
     if (statement_open(&row, db, "SELECT " ENTRY_COLUMNS " FROM received WHERE seq = ?", error) < 0)
         return -1;
     statement_bind_int64(&row, seq);
-    result = visit_rows(&row, &count, visit, context, error);
+    result = visit_rows(&row, false, &count, visit, context, error);
     return result == 0 && count == 0 ? not_found(seq, error) : result;
 }
 

@@ -147,6 +147,16 @@ static const char *const steps[] = {
     "CREATE TRIGGER jobs_removed AFTER DELETE ON jobs BEGIN\n"
     "    UPDATE job_counts SET jobs = jobs - 1 WHERE hook = old.hook AND state = old.state;\n"
     "END;\n",
+
+    /* 2 */
+    "CREATE TABLE set_aside (\n"
+    "    seq          INTEGER PRIMARY KEY, -- of its row in received of the log\n"
+    "    endpoint     TEXT    NOT NULL,\n"
+    "    received_at  INTEGER NOT NULL,\n"
+    "    set_aside_at INTEGER NOT NULL,\n"
+    "    reason       TEXT    NOT NULL  -- why it can never be taken in\n"
+    ") STRICT;\n"
+    "CREATE INDEX set_aside_received ON set_aside (received_at);\n",
 };
 
 const struct schema schema_state = {

@@ -102,6 +102,25 @@ static int remove_found(
     return result;
 }
 
+static int remove_set_aside(
+    struct db *db, int64_t before_ms, int limit, int *removed, struct error *error)
+{
+    STATEMENT statement = {0};
+
+    if (statement_open(
+            &statement, db,
+            "DELETE FROM set_aside WHERE seq IN (SELECT seq FROM set_aside"
+            " INDEXED BY set_aside_received WHERE received_at < ? LIMIT ?)",
+            error) < 0)
+        return -1;
+    statement_bind_int64(&statement, before_ms);
+    statement_bind_int64(&statement, limit);
+    if (statement_run(&statement, error) < 0)
+        return -1;
+    *removed += statement_changes(&statement);
+    return 0;
+}
+
 /* A run goes after its results, so that none of them points to nothing. */
 int state_remove(
     struct state_tx *tx, int64_t before_ms, int limit, int *removed_out, struct error *error)
@@ -135,6 +154,7 @@ int state_remove(
 
     if (remove_found(tx->db, &results, delete_result, &removed, error) < 0 ||
         remove_found(tx->db, &runs, delete_run, &removed, error) < 0 ||
+        remove_set_aside(tx->db, before_ms, results.limit, &removed, error) < 0 ||
         db_shrink(tx->db, SHRINK_PAGES, error) < 0)
         return -1;
     *removed_out = removed;

@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "callbackd/clock.h"
 #include "callbackd/ledger.h"
+#include "callbackd/os.h"
+#include "callbackd/text.h"
 #include "dispatcher.h"
 
 enum { MORE_THAN_A_SLICE = 300 };
@@ -23,6 +26,9 @@ struct fixture {
     struct state *state;
     struct result_log *log;
     struct hook_engine *engine;
+    struct metrics *metrics;
+    int metrics_fd;
+    struct config_hook hook;
     struct dispatcher dispatcher;
 };
 
@@ -35,9 +41,20 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(f->directory));
     f->endpoint =
         (struct config_endpoint){.name = "in", .path = "/in", .kind = BODY_WORKFLOW_RESULT};
+    f->metrics = metrics_create(&f->metrics_fd, &error);
+    assert_non_null(f->metrics);
+    f->hook = (struct config_hook){
+        .name = "note",
+        .when = {.type = CONDITION_ALL},
+        .shell = "true",
+        .concurrency = 1,
+        .retry = {.attempts = 1},
+        .timeout_ms = 1000};
     f->config = (struct config){
         .endpoints = &f->endpoint,
         .endpoint_count = 1,
+        .hooks = &f->hook,
+        .hook_count = 1,
         .promptlayer = {.launch_grace_ms = 3600000},
         .store = {.retention_ms = 3600000}};
     assert_int_equal(store_prepare(f->directory, &error), 0);
@@ -51,7 +68,11 @@ static int set_up(void **state)
     f->engine = hook_engine_start(&engine_options, &error);
     assert_non_null(f->engine);
     f->dispatcher = (struct dispatcher){
-        .config = &f->config, .state = f->state, .log = f->log, .engine = f->engine};
+        .config = &f->config,
+        .state = f->state,
+        .log = f->log,
+        .engine = f->engine,
+        .metrics = f->metrics};
     *state = f;
     return 0;
 }
@@ -68,6 +89,8 @@ static int tear_down(void **state)
     hook_engine_stop(f->engine, 0);
     state_close(f->state);
     result_log_close(f->log);
+    metrics_close(f->metrics);
+    close(f->metrics_fd);
     nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(f);
     return 0;
@@ -103,8 +126,8 @@ static int launch(struct state_tx *tx, void *context, struct error *error)
     return outcome;
 }
 
-/* A result of execution 7; its seq. */
-static int64_t receive(struct fixture *f, struct id run)
+/* A result of execution 7. */
+static struct result_receipt receive_whole(struct fixture *f, struct id run)
 {
     struct error error = {0};
     struct body_summary summary = {
@@ -125,7 +148,12 @@ static int64_t receive(struct fixture *f, struct id run)
         .headers_json = bytes_of_text("[]"),
         .body = bytes_of_text("{}")};
     assert_int_equal(result_log_append(f->log, &post, &receipt, &error), 0);
-    return receipt.seq;
+    return receipt;
+}
+
+static int64_t receive(struct fixture *f, struct id run)
+{
+    return receive_whole(f, run).seq;
 }
 
 static void take_all(struct fixture *f)
@@ -160,6 +188,42 @@ static struct look look_at(struct fixture *f, int64_t seq)
     struct look look = {.seq = seq};
     assert_int_equal(state_read(f->state, look_up, &look, &error), 0);
     return look;
+}
+
+static void run_sql(const struct fixture *f, const char *file, const char *sql)
+{
+    CLEANUP_FREE char *path = text_format("%s/%s", f->directory, file);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_busy_timeout(db, 10000), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static int64_t ask(const struct fixture *f, const char *sql)
+{
+    CLEANUP_FREE char *path = text_format("%s/state/state.db", f->directory);
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    int64_t answer = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return answer;
+}
+
+/* Takes the id of an entry that the worker has not met yet. */
+static int insert_impostor(struct state_tx *tx, void *context, struct error *error)
+{
+    struct result_record impostor = {
+        .seq = 1000000,
+        .id = *(const struct id *)context,
+        .kind = BODY_WORKFLOW_RESULT,
+        .status = STATUS_SUCCESS,
+        .received_at_ms = clock_wall_ms()};
+    return state_result_insert(tx, &impostor, error);
 }
 
 /* ---- cases ---- */
@@ -211,6 +275,86 @@ static void the_first_of_many_results_of_a_run_is_the_one_that_triggers(void **s
     assert_false(look_at(f, last).triggered);
 }
 
+/* ---- what can never be taken in ---- */
+
+static void an_entry_that_contradicts_the_state_is_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    int64_t first = receive(f, id_new());
+    struct result_receipt poison = receive_whole(f, id_new());
+    int64_t last = receive(f, id_new());
+    assert_int_equal(state_write(f->state, insert_impostor, &poison.id, &error), 0);
+    take_all(f);
+    assert_true(look_at(f, first).triggered);
+    assert_true(look_at(f, last).triggered);
+    assert_int_equal(ask(f, "SELECT value FROM meta WHERE name = 'cursor'"), last);
+    assert_int_equal(ask(f, "SELECT count(*) FROM set_aside"), 1);
+    assert_int_equal(
+        ask(f, "SELECT seq FROM set_aside WHERE reason LIKE '%UNIQUE%id%'"), poison.seq);
+    assert_int_equal(metrics_get(f->metrics, METRIC_RESULTS_SET_ASIDE), 1);
+}
+
+static void what_was_undone_and_repeated_is_counted_once(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    receive(f, id_new());
+    struct id poison = receive_whole(f, id_new()).id;
+    receive(f, id_new());
+    assert_int_equal(state_write(f->state, insert_impostor, &poison, &error), 0);
+    take_all(f);
+    assert_int_equal(ask(f, "SELECT count(*) FROM jobs"), 2);
+    assert_int_equal(metrics_get(f->metrics, METRIC_JOBS_CREATED), 2);
+    assert_int_equal(metrics_get(f->metrics, METRIC_RESULTS_DECIDED), 3);
+}
+
+static void jobs_of_what_is_settled_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    int settled = 0;
+    struct id run = launching_run(f);
+    receive(f, run);
+    take_all(f);
+    assert_int_equal(metrics_get(f->metrics, METRIC_JOBS_CREATED), 0);
+    assert_int_equal(state_write(f->state, launch, &run, &error), 0);
+    assert_int_equal(dispatcher_settle(&f->dispatcher, &settled, &error), 0);
+    assert_int_equal(metrics_get(f->metrics, METRIC_JOBS_CREATED), 1);
+}
+
+static void a_row_that_is_not_ours_is_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    receive(f, id_new());
+    receive(f, id_new());
+    int64_t last = receive(f, id_new());
+    run_sql(f, "log/results.db", "UPDATE received SET kind = 'nonsense' WHERE seq = 1");
+    run_sql(f, "log/results.db", "UPDATE received SET id = 'nonsense' WHERE seq = 2");
+    take_all(f);
+    assert_true(look_at(f, last).triggered);
+    assert_int_equal(ask(f, "SELECT count(*) FROM set_aside WHERE seq < 3"), 2);
+    assert_int_equal(metrics_get(f->metrics, METRIC_RESULTS_SET_ASIDE), 2);
+}
+
+static void a_store_that_is_gone_sets_nothing_aside(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    int taken = 0;
+    int64_t seq = receive(f, id_new());
+    CLEANUP_FREE char *folder = text_format("%s/state", f->directory);
+    CLEANUP_FREE char *away = text_format("%s/away", f->directory);
+    assert_int_equal(rename(folder, away), 0);
+    assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), -1);
+    assert_int_equal(rename(away, folder), 0);
+    take_all(f);
+    assert_true(look_at(f, seq).triggered);
+    assert_int_equal(metrics_get(f->metrics, METRIC_RESULTS_SET_ASIDE), 0);
+}
+
+/* ---- retention ---- */
+
 static int count_entry(void *context, const struct result_entry *entry)
 {
     (void)entry;
@@ -241,6 +385,7 @@ static void what_only_the_log_still_has_is_retired_too(void **state)
     assert_int_equal(state_write(f->state, launch, &run, &error), 0);
     receive(f, run);
     take_all(f);
+    run_sql(f, "state/state.db", "UPDATE jobs SET state = 'succeeded'");
     /* As if we had died between the two databases. */
     assert_int_equal(state_write(f->state, forget_result, &soon_ms, &error), 0);
     assert_int_equal(count_entries(f), 1);
@@ -262,6 +407,13 @@ int main(void)
             a_result_is_settled_however_many_younger_ones_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             the_first_of_many_results_of_a_run_is_the_one_that_triggers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            an_entry_that_contradicts_the_state_is_set_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_was_undone_and_repeated_is_counted_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(jobs_of_what_is_settled_are_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_row_that_is_not_ours_is_set_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_store_that_is_gone_sets_nothing_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             what_only_the_log_still_has_is_retired_too, set_up, tear_down),
     };

@@ -260,6 +260,46 @@ static void a_list_goes_on_where_its_cursor_was_removed(void **state)
     assert_int_equal(listing.seqs[1], 1);
 }
 
+static int set_one_aside(struct state_tx *tx, void *context, struct error *error)
+{
+    const struct set_aside_record record = {
+        .seq = *(const int64_t *)context,
+        .endpoint = "results",
+        .received_at_ms = 1000 + *(const int64_t *)context,
+        .reason = "it contradicts",
+    };
+
+    return state_set_aside(tx, &record, error);
+}
+
+static int note_set_aside(void *context, const struct set_aside_record *record)
+{
+    int64_t **next = context;
+
+    *(*next)++ = record->seq;
+    return 0;
+}
+
+static int list_set_aside(struct state_tx *tx, void *context, struct error *error)
+{
+    int64_t *next = context;
+
+    return state_set_aside_list(tx, 10, note_set_aside, &next, error);
+}
+
+static void what_was_set_aside_goes_when_it_is_old(void **state)
+{
+    int64_t listed[3] = {0};
+
+    for (int64_t seq = 1; seq <= 3; seq++)
+        writes(*state, set_one_aside, &seq);
+    assert_int_equal(removed_before(*state, 1003, 1), 1);
+    assert_int_equal(removed_before(*state, 1003, 100), 1);
+    reads(*state, list_set_aside, listed);
+    assert_int_equal(listed[0], 3);
+    assert_int_equal(listed[1], 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_state, teardown)
@@ -274,6 +314,7 @@ int main(void)
         CASE(a_slice_has_a_limit),
         CASE(what_must_stay_does_not_hide_what_may_go),
         CASE(a_list_goes_on_where_its_cursor_was_removed),
+        CASE(what_was_set_aside_goes_when_it_is_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,7 +85,7 @@ static void every_column_of_the_log_is_documented(void **state)
 
 static void every_column_of_the_state_is_documented(void **state)
 {
-    check_database(*state, "state/state.db", 7);
+    check_database(*state, "state/state.db", 8);
 }
 
 int main(void)
