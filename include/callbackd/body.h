@@ -34,6 +34,9 @@
  *   any other object: by its status, as above                     the whole body
  *   any other value                                    success    the whole body
  *
+ * Only {} alone is refused: no known sender means a result by it, many clients send it where they
+ * have nothing to say, and as a success it would end its run before the real result comes.
+ *
  * body_nodes.c has the rule for node maps. The id may be a decimal string; null is as if it were
  * absent. Of duplicate keys the last counts. Words of status are matched in this case only.
  *

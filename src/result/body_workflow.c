@@ -121,10 +121,19 @@ static enum result_status envelope_status(const struct body_envelope *envelope, 
     return status_of_word(envelope, body);
 }
 
+static bool is_empty_object(const struct body_envelope *envelope)
+{
+    const struct body_nodes *nodes = &envelope->root_nodes;
+    return nodes->is_object && nodes->only_nodes && !nodes->any;
+}
+
 int body_workflow_finish(
     struct body_reader *reader, struct body_summary *summary, struct error *error)
 {
     const struct body_envelope *envelope = &reader->as.envelope;
+    if (is_empty_object(envelope))
+        return error_set(
+            error, ERROR_INVALID, "an empty object says nothing about a run: no output, no id");
     if (body_span_execution_id(
             &envelope->execution_id, reader->body, "workflow_version_execution_id", summary,
             error) != 0)

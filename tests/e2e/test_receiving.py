@@ -183,7 +183,7 @@ def test_bad_tokens_are_refused_alike(daemon):
     assert daemon.post(f"/callback/{good}", result_body(7)).status == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b'{"a":1}{"b":2}', b'{"a":"\xff"}',
+@pytest.mark.parametrize("body", [b"", b"{", b"{}", b"nonsense", b'{"a":1}{"b":2}', b'{"a":"\xff"}',
                                   b'{"workflow_version_execution_id":"x","final_output":1}'])
 def test_a_verified_post_that_cannot_be_used_is_kept_among_the_rejected(daemon, body):
     daemon.start()

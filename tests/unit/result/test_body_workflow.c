@@ -229,7 +229,7 @@ static void any_value_alone_is_the_output_itself(void **state)
         "0",
         "\"\"",
         "[1,2]",
-        "{}",
+        "[]",
         "{\"a\":{\"b\":1}}",
         "{\"data\":{\"Integration Prompt\":1}}"};
     char text[128];
@@ -238,6 +238,18 @@ static void any_value_alone_is_the_output_itself(void **state)
         assert_false(summary.has_execution_id);
         snprintf(text, sizeof text, " \n%s\t ", values[i]);
         assert_means(text, STATUS_SUCCESS, values[i]);
+    }
+}
+
+static void an_empty_object_alone_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{}", " { \n} "};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct body_summary summary;
+        struct error error = {0};
+        assert_int_equal(body_read(&rules, bytes_of_text(texts[i]), &summary, &error), -1);
+        assert_int_equal(error.code, ERROR_INVALID);
     }
 }
 
@@ -381,6 +393,7 @@ int main(void)
         cmocka_unit_test(an_envelope_without_output_goes_by_its_status),
         cmocka_unit_test(the_answers_of_the_api_have_a_meaning_too),
         cmocka_unit_test(any_value_alone_is_the_output_itself),
+        cmocka_unit_test(an_empty_object_alone_is_refused),
         cmocka_unit_test(an_object_alone_goes_by_its_status),
         cmocka_unit_test(nodes_may_be_named_like_an_envelope),
         cmocka_unit_test(null_is_as_if_there_were_no_id),
