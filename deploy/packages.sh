@@ -16,7 +16,7 @@ readonly BUILD=(
 # What tests/run.sh needs beside that.
 readonly TESTS=(
     clang llvm libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
-    binutils python3 python3-pytest python3-pytest-xdist nginx git
+    binutils python3 python3-pytest python3-pytest-xdist nginx curl git
 )
 # What tests/bench/run.sh needs beside the first.
 readonly BENCH=(python3 nginx wrk webhook)

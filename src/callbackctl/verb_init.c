@@ -13,6 +13,7 @@
 #include "certificate.h"
 #include "exit_status.h"
 #include "init_files.h"
+#include "init_next_steps.h"
 #include "verbs.h"
 
 enum { FILE_BYTES = 64 * 1024, DEFAULT_PORT = 8443, DEFAULT_ADMIN_PORT = 8081, PORT_MAX = 65535 };
@@ -133,27 +134,6 @@ static int make_directories(const struct init *init, struct error *error)
     return 0;
 }
 
-static void append_next_steps(const struct init *init, const char *config, struct buffer *out)
-{
-    buffer_appendf(out, "A working configuration is in %s\n\nNext:\n", config);
-    buffer_appendf(out, "  callbackd --check --config %s\n", config);
-    buffer_appendf(out, "  callbackd --config %s\n", config);
-    buffer_appendf(out, "  callbackctl status --config %s\n", config);
-    buffer_appendf(
-        out, "  PROMPTLAYER_API_KEY=… callbackctl run WORKFLOW --wait --config %s\n\n", config);
-    if (!init->settings.public_url)
-        buffer_append_text(
-            out, "The daemon is reached from this machine only. For results from elsewhere, set\n"
-                 "public_url and the address to listen on, and use a certificate that the\n"
-                 "sender trusts.\n");
-    else
-        buffer_append_text(
-            out, "The certificate is self-signed: replace it with one that the sender trusts, or\n"
-                 "put a reverse proxy in front.\n");
-    buffer_append_text(
-        out, "Each final result runs hooks/notify.sh; change it to do what you need.\n");
-}
-
 static int say_next(const struct session *session, const struct init *init, struct error *error)
 {
     CLEANUP_BUFFER struct buffer out;
@@ -172,7 +152,8 @@ static int say_next(const struct session *session, const struct init *init, stru
         json_object_end(&writer);
         buffer_append_char(&out, '\n');
     } else {
-        append_next_steps(init, config, &out);
+        init_append_next_steps(
+            directory ? directory : init->directory, config, init->settings.public_url, &out);
     }
     return display_write_foreign(&session->display, buffer_bytes(&out), error);
 }

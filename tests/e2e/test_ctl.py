@@ -2,7 +2,9 @@
 """callbackctl against a real daemon and the simulator."""
 import json
 import os
+import pathlib
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -45,6 +47,29 @@ def test_what_init_writes_works(daemon, sim, tmp_path):
     assert ctl("run", "flow").status == DONE
     assert ctl("status").status == DONE
     daemon.stop()
+
+
+def test_the_next_steps_that_init_prints_can_be_typed(daemon, tmp_path):
+    directory = tmp_path / "a folder"
+    said = Ctl()("init", directory, "--port", "0", "--admin-port", "0").stdout.decode()
+    daemon.config_path = directory / "callbackd.json"
+    assert f"  callbackd --config '{daemon.config_path}'\n" in said
+    daemon.launch()
+    wait_for("it is ready", lambda: "msg=ready" in daemon.log_text())
+    trial = said.partition("Try it on this machine")[2].partition(":\n")[2].partition("\n\n")[0]
+    *steps, last = trial.splitlines()
+    export, = re.findall("^  export .*", said, re.MULTILINE)
+    done = subprocess.run(["/bin/sh", "-euc", "\n".join([export, *steps])], capture_output=True,
+                          text=True, env={"PATH": f"{build.BIN}:/usr/bin:/bin"})
+    assert done.returncode == 0 and '"accepted":true' in done.stdout, (said, done)
+    log = pathlib.Path(shlex.split(last)[1])
+    wait_for("the hook has run", lambda: log.exists() and "workflow=trial" in log.read_text())
+    daemon.stop()
+
+
+def test_init_says_what_a_public_url_still_needs(tmp_path):
+    said = Ctl()("init", tmp_path / "new", "--public-url", "https://hooks.example.com").stdout.decode()
+    assert "curl https://hooks.example.com/healthz" in said and "Try it" not in said
 
 
 @pytest.mark.parametrize("value, printed", [
