@@ -153,6 +153,15 @@ struct config_variable {
     char *value;
 };
 
+/* At most `limit` in any `period_ms`; 0: as many as there are. */
+struct config_rate {
+    int limit;
+    int64_t period_ms;
+};
+
+/* Of which jobs of a hook one runs at a time, in the order in which they were queued. */
+enum config_order { ORDER_NONE, ORDER_EXECUTION, ORDER_WORKFLOW };
+
 struct config_retry {
     int attempts; /* all of them, the first too */
     int64_t first_delay_ms;
@@ -174,8 +183,10 @@ struct config_hook {
     struct config_variable *env;
     size_t env_count;
     int64_t timeout_ms;
-    int concurrency; /* at least 1 */
-    int priority;    /* higher first */
+    int concurrency;         /* at least 1 */
+    struct config_rate rate; /* of attempts that start */
+    int priority;            /* higher first */
+    enum config_order order;
     int64_t delay_ms;
     int64_t give_up_after_ms; /* since the job was created; 0: never */
     struct config_retry retry;

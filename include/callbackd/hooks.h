@@ -14,7 +14,7 @@
  * threads act by changing state.db and waking the owner:
  *   to cancel a waiting or retrying job: JOB_CANCELLED, ended_at now, next_at 0;
  *   to cancel a running one: cancel_requested;
- *   to run an ended one again: JOB_WAITING, next_at now, ended_at 0, no reason,
+ *   to run an ended one again: JOB_WAITING, next_at state_clock_ms, ended_at 0, no reason,
  *   attempts_made as it is (then it gets one more attempt) or 0 (then all of them;
  *   the numbers of its attempts go on either way).
  *
@@ -95,7 +95,12 @@ struct hook_engine *hook_engine_start(
  * ERROR_NOT_FOUND: no hook of that name. */
 int hook_engine_queue(
     struct hook_engine *engine, struct state_tx *tx, const struct result_record *result,
-    const char *only_hook, bool replay, int64_t now_ms, int *jobs_out, struct error *error);
+    const char *only_hook, bool replay, int *jobs_out, struct error *error);
+
+/* Creates one job of a hook for this result, in line where the hook asks for order. */
+int hook_job_insert(
+    struct state_tx *tx, const struct config_hook *hook, const struct result_record *result,
+    bool replay, struct id *job_out, struct error *error);
 
 /* Readable when hook_engine_run has something to do: for the owner's poll. */
 int hook_engine_fd(const struct hook_engine *engine);

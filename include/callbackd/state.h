@@ -43,6 +43,21 @@ int state_write(struct state *state, state_work *work, void *context, struct err
 /* A consistent view; may run at the same time as writes. */
 int state_read(struct state *state, state_work *work, void *context, struct error *error);
 
+/* ---- the queue's clock ---- */
+
+/*
+ * Milliseconds like wall time, but no change of the wall clock moves them: within one boot they
+ * run with CLOCK_BOOTTIME, and the next boot goes on where that one stopped (by the wall clock,
+ * yet never back). What the queue waits for is kept in them.
+ */
+int64_t state_clock_ms(const struct state *state);
+int64_t state_tx_clock_ms(const struct state_tx *tx);
+/* When that is, or was, by today's wall clock: for people. 0 stays 0. */
+int64_t state_clock_to_wall_ms(const struct state *state, int64_t clock_ms);
+/* Notes how far it is, for the next boot; does nothing when that was noted lately. Call it in
+ * transactions that write anyway. */
+int state_clock_note(struct state_tx *tx, struct error *error);
+
 /* ---- cursor ---- */
 
 /* The seq of the log up to which all is decided; 0 at first. */
@@ -203,12 +218,14 @@ struct job_record {
     struct id result;
     enum job_state state;
     int attempts_made;
-    int64_t next_at_ms; /* wall: not before this; 0 when ended */
-    int64_t created_at_ms;
-    int64_t ended_at_ms; /* 0: not yet */
+    int64_t next_at_ms;    /* queue's clock: not before this; 0 when ended */
+    int64_t queued_at_ms;  /* queue's clock: when it was created, put back or interrupted */
+    int64_t created_at_ms; /* wall, as the next */
+    int64_t ended_at_ms;   /* 0: not yet */
     bool replay;
     bool cancel_requested; /* of a running job */
     char *reason;          /* why dead, where no attempt says it; NULL */
+    char *order_key;       /* of one hook's jobs with the same, one runs at a time; NULL: any */
 };
 void job_record_fini(struct job_record *job);
 
@@ -237,11 +254,17 @@ struct attempt_record {
     const char *message; /* for ATTEMPT_SPAWN_ERROR; NULL otherwise */
 };
 
+/*
+ * Lines: of the unfinished jobs of one hook with the same order_key only the first in order of
+ * queueing is ever due, and that not while one of them runs. Inserting and updating see to it.
+ */
+
 /* `job->id` is the caller's (id_new). State JOB_WAITING. */
 int state_job_insert(struct state_tx *tx, const struct job_record *job, struct error *error);
 int state_job_get(
     struct state_tx *tx, const struct id *id, struct job_record *job_out, struct error *error);
-/* Writes state, attempts_made, next_at, ended_at, cancel_requested and reason. */
+/* Writes state, attempts_made, next_at, ended_at, cancel_requested and reason; one that is
+ * JOB_WAITING then was queued anew, at its next_at. */
 int state_job_update(struct state_tx *tx, const struct job_record *job, struct error *error);
 
 typedef int job_visitor(void *context, const struct job_record *job);
@@ -255,11 +278,12 @@ struct job_filter {
 int state_job_list(
     struct state_tx *tx, const struct job_filter *filter, job_visitor *visit, void *context,
     struct error *error);
-/* Waiting and retrying jobs of a hook that may run at `now_ms`, earliest first. */
+/* Waiting and retrying jobs of a hook that may run at `now_ms` (queue's clock), earliest first;
+ * of those in line only the first. */
 int state_job_due(
     struct state_tx *tx, const char *hook, int64_t now_ms, int limit, job_visitor *visit,
     void *context, struct error *error);
-/* The earliest next_at_ms of a hook's waiting or retrying jobs; 0 when there is none. */
+/* The earliest next_at_ms of those; 0 when there is none. */
 int state_job_next_at(
     struct state_tx *tx, const char *hook, int64_t *next_at_out, struct error *error);
 
@@ -288,6 +312,11 @@ int state_hook_counts(
     struct state_tx *tx, const char *hook, struct hook_counts *counts_out, struct error *error);
 int state_hook_paused(struct state_tx *tx, const char *hook, bool *paused_out, struct error *error);
 int state_hook_set_paused(struct state_tx *tx, const char *hook, bool paused, struct error *error);
+/* A text of the engine's, by which a rate outlives it: appends it, nothing when there is none. */
+int state_hook_starts(
+    struct state_tx *tx, const char *hook, struct buffer *out, struct error *error);
+int state_hook_set_starts(
+    struct state_tx *tx, const char *hook, const char *starts, struct error *error);
 
 /* ---- entries of the log that can never be taken in ---- */
 

@@ -83,8 +83,7 @@ static int trigger(
     if (ledger_may_trigger(tx, batch->dispatcher->config, result, &may, error) != 0)
         return -1;
     if (may &&
-        hook_engine_queue(
-            batch->dispatcher->engine, tx, result, NULL, false, batch->now_ms, &jobs, error) != 0)
+        hook_engine_queue(batch->dispatcher->engine, tx, result, NULL, false, &jobs, error) != 0)
         return -1;
     batch->jobs += jobs;
     batch->mismatched += result->status == STATUS_MISMATCH;

@@ -17,6 +17,7 @@
 
 static const char *const kinds[] = {"workflow-result", "workspace-event", "json", "form", NULL};
 static const char *const revisions[] = {"store", "trigger", NULL};
+static const char *const orders[] = {"none", "execution", "workflow", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
@@ -221,8 +222,15 @@ static const struct config_key keys[] = {
      .meaning = "After this its process group gets SIGTERM, then SIGKILL."},
     {"hooks[].concurrency", KEY_INTEGER, AT(config_hook, concurrency), .minimum = 1,
      .maximum = 10000, .fallback = "4", .meaning = "How many of this hook may run at once."},
+    {"hooks[].rate", KEY_RATE, AT(config_hook, rate), .minimum = 1, .maximum = 1000000,
+     .meaning =
+         "How many attempts may start in any second (`\"10/s\"`), minute (`\"5/m\"`), hour or "
+         "day, retries too. Without it, as many as there are."},
     {"hooks[].priority", KEY_INTEGER, AT(config_hook, priority), .minimum = -1000, .maximum = 1000,
      .fallback = "0", .meaning = "Jobs of higher priority run first."},
+    {"hooks[].order", KEY_CHOICE, AT(config_hook, order), .choices = orders, .fallback = "none",
+     .meaning = "Jobs of the same execution, or of the same workflow, run one at a time and in the "
+                "order in which they came: while one is retried, those behind it wait."},
     {"hooks[].delay", KEY_DURATION, AT(config_hook, delay_ms), .minimum = 0, .maximum = YEAR,
      .fallback = "0s", .meaning = "Waits this long before the first attempt."},
     {"hooks[].give_up_after", KEY_DURATION, AT(config_hook, give_up_after_ms), .minimum = 0,

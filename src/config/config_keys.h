@@ -29,6 +29,7 @@ enum key_type {
     KEY_DURATION, /* int64_t milliseconds */
     KEY_SIZE,     /* int64_t bytes */
     KEY_MODE,     /* mode_t */
+    KEY_RATE,     /* struct config_rate */
     KEY_CHOICE,   /* int-sized enum, index into `choices` */
     KEY_ADDRESS,  /* struct config_listener: address, host, port */
     KEY_SOCKET,   /* struct config_listener: unix_path */

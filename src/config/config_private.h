@@ -119,7 +119,8 @@ typedef void config_read_text(
     const char *text, void *target);
 config_read_text config_read_plain, config_read_name, config_read_path, config_read_url,
     config_read_url_path, config_read_integer, config_read_bool, config_read_duration,
-    config_read_size, config_read_mode, config_read_choice, config_read_address, config_read_socket;
+    config_read_size, config_read_rate, config_read_mode, config_read_choice, config_read_address,
+    config_read_socket;
 
 typedef void config_read_value(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,

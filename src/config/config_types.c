@@ -78,6 +78,7 @@ static const struct config_type types[KEY_TYPES] = {
     [KEY_DURATION] = {"duration", "\"30s\"", JSON_TYPE_STRING, config_read_duration, NULL, NULL},
     [KEY_SIZE] = {"size", "\"16MiB\"", JSON_TYPE_STRING, config_read_size, NULL, NULL},
     [KEY_MODE] = {"permissions", "\"0660\"", JSON_TYPE_STRING, config_read_mode, NULL, NULL},
+    [KEY_RATE] = {"rate", "\"10/s\"", JSON_TYPE_STRING, config_read_rate, NULL, NULL},
     [KEY_CHOICE] = {"choice", "\"info\"", JSON_TYPE_STRING, config_read_choice, NULL, NULL},
     [KEY_ADDRESS] = {"address", "\"127.0.0.1:8080\"", JSON_TYPE_STRING, config_read_address, NULL,
                      free_address},

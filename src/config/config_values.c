@@ -139,6 +139,49 @@ void config_read_size(
     memcpy(target, &bytes, sizeof bytes);
 }
 
+/* A whole number and the time that it is for: "10/s". */
+static bool parse_rate(const char *text, int64_t *limit_out, int64_t *period_ms_out)
+{
+    static const struct {
+        const char *name;
+        int64_t ms;
+    } periods[] = {{"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {"d", 24 * 3600 * 1000}};
+    const char *slash = strchr(text, '/');
+    if (!slash || !text_parse_int64(bytes_of(text, (size_t)(slash - text)), limit_out))
+        return false;
+    for (size_t i = 0; i < sizeof periods / sizeof periods[0]; i++) {
+        if (strcmp(slash + 1, periods[i].name) == 0) {
+            *period_ms_out = periods[i].ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+void config_read_rate(
+    struct config_reader *reader, const struct config_key *key, const struct config_place *place,
+    const char *text, void *target)
+{
+    int64_t limit;
+    int64_t period_ms;
+    if (!parse_rate(text, &limit, &period_ms)) {
+        config_problem(
+            reader, place,
+            "\"%s\" is not a rate (write a whole number and /s, /m, /h or /d: "
+            "\"10/s\")",
+            text);
+        return;
+    }
+    if (limit < key->minimum || limit > key->maximum) {
+        config_problem(
+            reader, place, "\"%s\" is out of bounds (its number may be from %lld to %lld)", text,
+            (long long)key->minimum, (long long)key->maximum);
+        return;
+    }
+    const struct config_rate rate = {.limit = (int)limit, .period_ms = period_ms};
+    memcpy(target, &rate, sizeof rate);
+}
+
 void config_read_mode(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,
     const char *text, void *target)

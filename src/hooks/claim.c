@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "claim.h"
 
+#include "callbackd/clock.h"
 #include "callbackd/text.h"
 
 int claim_visit(void *context, const struct job_record *job)
@@ -11,17 +12,14 @@ int claim_visit(void *context, const struct job_record *job)
     list->items[list->count++] = (struct claim){
         .job = job->id,
         .result_seq = job->result_seq,
-        .state = job->state,
         .attempts_made = job->attempts_made,
-        .next_at_ms = job->next_at_ms,
-        .created_at_ms = job->created_at_ms,
+        .queued_at_ms = job->queued_at_ms,
         .replay = job->replay,
     };
     return 0;
 }
 
-static struct running *make_attempt(
-    const struct queue_round *round, struct hook_slot *slot, const struct claim *claim)
+static struct running *make_attempt(struct hook_slot *slot, const struct claim *claim)
 {
     struct running *running = running_new(slot->hook->name);
     if (!running)
@@ -33,8 +31,7 @@ static struct running *make_attempt(
     running->attempts_made = claim->attempts_made + 1;
     running->number = running->attempts_made;
     running->replay = claim->replay;
-    running->created_at_ms = claim->created_at_ms;
-    running->started_at_ms = round->now_ms;
+    running->started_at_ms = clock_wall_ms();
     return running;
 }
 
@@ -59,7 +56,7 @@ static int drop(
     running->verdict.state = JOB_DEAD;
     running->attempts_made--; /* this one is not made */
     running->started_at_ms = 0;
-    running->ended_at_ms = round->now_ms;
+    running->ended_at_ms = clock_wall_ms();
     running->recorded = true;
     running->next = round->dropped;
     round->dropped = running;
@@ -124,15 +121,10 @@ int claim_take(
     struct state_tx *tx, struct queue_round *round, struct hook_slot *slot,
     const struct claim *claim, struct error *error)
 {
-    struct running *running = make_attempt(round, slot, claim);
+    struct running *running = make_attempt(slot, claim);
     if (!running)
         return error_set(error, ERROR_MEMORY, "no memory for a job");
-    struct job_record job = {
-        .state = claim->state,
-        .next_at_ms = claim->next_at_ms,
-        .created_at_ms = claim->created_at_ms,
-    };
-    if (retry_expired(&running->policy, &job, round->now_ms)) {
+    if (retry_expired(&running->policy, claim->queued_at_ms, round->now_ms)) {
         explain_expiry(running);
         return drop(tx, round, running, error);
     }

@@ -9,10 +9,8 @@
 struct claim {
     struct id job;
     int64_t result_seq;
-    enum job_state state;
     int attempts_made;
-    int64_t next_at_ms;
-    int64_t created_at_ms;
+    int64_t queued_at_ms;
     bool replay;
 };
 

@@ -57,6 +57,8 @@ static int engine_open(
     if (slots_make(options->config, &engine->slots, error) != 0)
         return -1;
     engine->slot_count = options->config->hook_count;
+    if (slots_load_rates(engine, error) != 0)
+        return -1;
     /* Only when what an earlier engine left is gone may its body files go. */
     if (recovery_run(engine, error) != 0)
         return -1;
@@ -222,6 +224,8 @@ static int commit(struct hook_engine *engine, struct queue_round *round, struct 
     engine->ended = NULL;
     report_and_free(engine, ended);
     report_and_free(engine, round->dropped);
+    for (size_t i = 0; i < engine->slot_count; i++)
+        rate_take(&engine->slots[i].rate, round->now_ms, engine->slots[i].picked);
     start_all(engine, round->picked);
     return 0;
 }
@@ -241,7 +245,7 @@ static int attend(struct hook_engine *engine, bool look_for_cancels, struct erro
         return commit_failed(engine);
     engine->commit_after_ms = 0;
     engine->commit_backoff_ms = 0;
-    engine->due_at_wall_ms = round.due_at_ms;
+    engine->due_at_ms = round.due_at_ms;
     engine->look_now = false;
     return 0;
 }
@@ -254,7 +258,7 @@ int hook_engine_run(struct hook_engine *engine, struct error *error)
     int64_t now_ms = clock_monotonic_ms();
     if (now_ms < engine->commit_after_ms)
         return 0;
-    bool due = engine->due_at_wall_ms != 0 && engine->due_at_wall_ms <= clock_wall_ms();
+    bool due = engine->due_at_ms != 0 && engine->due_at_ms <= state_clock_ms(engine->state);
     bool look = quiet || now_ms - engine->last_look_ms >= ENGINE_LOOK_MS;
     engine->look_owed = !look;
     if (look)
@@ -291,8 +295,8 @@ static int64_t next_attention_ms(const struct hook_engine *engine, int64_t now_m
         at_ms = now_ms;
     if (engine->look_owed)
         at_ms = earlier(at_ms, engine->last_look_ms + ENGINE_LOOK_MS);
-    if (engine->due_at_wall_ms != 0)
-        at_ms = earlier(at_ms, now_ms + engine->due_at_wall_ms - clock_wall_ms());
+    if (engine->due_at_ms != 0)
+        at_ms = earlier(at_ms, now_ms + engine->due_at_ms - state_clock_ms(engine->state));
     if (at_ms == INT64_MAX)
         return at_ms;
     return at_ms > engine->commit_after_ms ? at_ms : engine->commit_after_ms;
@@ -325,6 +329,7 @@ int hook_engine_reload(struct hook_engine *engine, const struct config *config, 
     }
     for (struct running *running = engine->ended; running; running = running->next)
         running->slot = NULL;
+    slots_keep_rates(slots, config->hook_count, engine->slots, engine->slot_count);
     slots_free(engine->slots, engine->slot_count);
     engine->slots = slots;
     engine->slot_count = config->hook_count;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "callbackd/hooks.h"
+#include "rate.h"
 #include "running.h"
 
 enum {
@@ -25,6 +26,7 @@ struct hook_slot {
     struct hook_matcher *matcher;
     int running;          /* attempts that are active */
     int picked;           /* in the round at hand */
+    struct rate rate;     /* attempts that were started */
     uint64_t last_served; /* the turn in which it last started a job: fairness among equals */
 };
 
@@ -50,16 +52,26 @@ struct hook_engine {
     bool look_now;  /* jobs were queued */
     bool look_owed; /* a look was put off until last_look_ms + ENGINE_LOOK_MS */
     int64_t last_look_ms;
-    int64_t due_at_wall_ms;  /* the next job that there is a slot for; 0: none */
+    int64_t due_at_ms;       /* queue's clock: the next job that there is a slot for; 0: none */
     int64_t commit_after_ms; /* not before: a commit failed; 0: any time */
     int64_t commit_backoff_ms;
     int64_t last_reap_ms;
 };
 
+struct queue_round;
+
 /* slots.c */
 int slots_make(const struct config *config, struct hook_slot **slots_out, struct error *error);
 void slots_free(struct hook_slot *slots, size_t count);
 struct hook_slot *slots_find(struct hook_slot *slots, size_t count, const char *hook);
+
+/* Every slot's rate as it was when an earlier engine ended. */
+int slots_load_rates(struct hook_engine *engine, struct error *error);
+/* To be written in the transaction that records those picks. */
+int slots_save_rates(struct state_tx *tx, const struct queue_round *round, struct error *error);
+/* Takes over the rates of hooks that are in both. */
+void slots_keep_rates(
+    struct hook_slot *slots, size_t count, struct hook_slot *old, size_t old_count);
 
 /* queue.c: the only transactions of a round. */
 
@@ -67,9 +79,9 @@ struct hook_slot *slots_find(struct hook_slot *slots, size_t count, const char *
 struct queue_round {
     struct hook_engine *engine;
     bool look_for_cancels;
-    int64_t now_ms; /* wall */
+    int64_t now_ms; /* queue's clock */
     /* Out. */
-    int64_t due_at_ms;       /* wall: the next job that there is a slot for; 0: none */
+    int64_t due_at_ms;       /* queue's clock: the next job that there is a slot for; 0: none */
     struct running *picked;  /* recorded as running, to be started */
     struct running *dropped; /* jobs that died without being started */
     int picked_count;

@@ -32,20 +32,39 @@ static int room_of_engine(const struct queue_round *round)
     return larger(engine->config->hook_concurrency, 1) - engine->active_count - round->picked_count;
 }
 
-static int room_of_slot(const struct hook_slot *slot)
+static int free_places(const struct hook_slot *slot)
 {
     return larger(slot->hook->concurrency, 1) - slot->running - slot->picked;
+}
+
+static int room_of_slot(const struct queue_round *round, const struct hook_slot *slot)
+{
+    int rated = rate_room(&slot->rate, round->now_ms) - slot->picked;
+    return smaller(free_places(slot), rated);
 }
 
 /* 1: it may start jobs, 0: it may not now, -1: error. */
 static int is_open(struct state_tx *tx, const struct hook_slot *slot, struct error *error)
 {
     bool paused = false;
-    if (room_of_slot(slot) <= 0)
+    if (free_places(slot) <= 0)
         return 0;
     if (state_hook_paused(tx, slot->hook->name, &paused, error) != 0)
         return -1;
     return paused ? 0 : 1;
+}
+
+static int64_t larger_ms(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
+/* When the rate lets another one start, those that are picked now being started. */
+static int64_t rated_ms(const struct queue_round *round, const struct hook_slot *slot)
+{
+    struct rate rate = slot->rate;
+    rate_take(&rate, round->now_ms, slot->picked);
+    return rate_next_ms(&rate, round->now_ms);
 }
 
 int picker_next_due(struct state_tx *tx, struct queue_round *round, struct error *error)
@@ -60,6 +79,8 @@ int picker_next_due(struct state_tx *tx, struct queue_round *round, struct error
         int64_t next_at_ms = 0;
         if (open && state_job_next_at(tx, engine->slots[i].hook->name, &next_at_ms, error) != 0)
             return -1;
+        if (next_at_ms != 0)
+            next_at_ms = larger_ms(next_at_ms, rated_ms(round, &engine->slots[i]));
         if (next_at_ms != 0 && (round->due_at_ms == 0 || next_at_ms < round->due_at_ms))
             round->due_at_ms = next_at_ms;
     }
@@ -137,7 +158,7 @@ static int pick_from_equals(
         int share = larger(room_of_engine(round) / (int)count, 1);
         for (size_t i = 0; i < count; i++) {
             struct hook_slot *slot = turns[i].slot;
-            int limit = smaller(room_of_slot(slot), smaller(share, room_of_engine(round)));
+            int limit = smaller(room_of_slot(round, slot), smaller(share, room_of_engine(round)));
             int found = 0;
             if (limit > 0 && pick_from(tx, round, slot, limit, &found, error) != 0)
                 return -1;

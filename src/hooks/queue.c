@@ -6,7 +6,6 @@
  */
 #include <stdlib.h>
 
-#include "callbackd/clock.h"
 #include "callbackd/os.h"
 #include "engine_private.h"
 #include "picker.h"
@@ -30,7 +29,7 @@ static int update_attempt(struct state_tx *tx, struct running *running, struct e
     return state_attempt_update(tx, &running->job, &attempt, error);
 }
 
-static void decide(struct running *running, const struct job_record *job)
+static void decide(struct running *running, const struct job_record *job, int64_t now_ms)
 {
     bool well = running->outcome == ATTEMPT_EXIT && running->exit_code == 0;
     const char *why = running->message ? running->message : "it can never be started";
@@ -40,8 +39,8 @@ static void decide(struct running *running, const struct job_record *job)
         .fatal = running->fatal ? why : NULL,
         .cancelled = running->stop_reason == STOP_CANCEL || (job->cancel_requested && !well),
         .attempts_made = job->attempts_made,
-        .created_at_ms = job->created_at_ms,
-        .now_ms = running->ended_at_ms,
+        .queued_at_ms = job->queued_at_ms,
+        .now_ms = now_ms,
     };
     os_random(&end.chance, sizeof(end.chance));
     retry_decide(&running->policy, &end, &running->verdict);
@@ -74,7 +73,7 @@ static int record_end(struct state_tx *tx, struct running *running, struct error
             return 0; /* somebody removed it from the file: nothing is left to record */
         return error_set(error, reason.code, "%s", reason.message);
     }
-    decide(running, &job);
+    decide(running, &job, state_tx_clock_ms(tx));
     int result = update_attempt(tx, running, error);
     if (result == 0)
         result = update_job(tx, running, &job, error);
@@ -143,21 +142,22 @@ static int commit_work(struct state_tx *tx, void *context, struct error *error)
     }
     if (round->look_for_cancels && look_for_cancels(tx, engine, error) != 0)
         return -1;
-    if (picker_pick(tx, round, error) != 0)
+    if (picker_pick(tx, round, error) != 0 || slots_save_rates(tx, round, error) != 0 ||
+        state_clock_note(tx, error) != 0)
         return -1;
     return picker_next_due(tx, round, error);
 }
 
 int queue_look(struct queue_round *round, struct error *error)
 {
-    round->now_ms = clock_wall_ms();
+    round->now_ms = state_clock_ms(round->engine->state);
     reset(round);
     return state_read(round->engine->state, look_work, round, error);
 }
 
 int queue_commit(struct queue_round *round, struct error *error)
 {
-    round->now_ms = clock_wall_ms();
+    round->now_ms = state_clock_ms(round->engine->state);
     if (state_write(round->engine->state, commit_work, round, error) == 0)
         return 0;
     reset(round);

@@ -21,7 +21,7 @@ struct leftovers {
     size_t capacity;
     size_t page_count; /* of the page at hand */
     bool failed;
-    int64_t now_ms;
+    int64_t now_ms; /* wall */
 };
 
 static int add_leftover(void *context, const struct job_record *job)
@@ -111,7 +111,7 @@ static int requeue_work(struct state_tx *tx, void *context, struct error *error)
             .id = leftover->job,
             .state = cancelled ? JOB_CANCELLED : JOB_WAITING,
             .attempts_made = leftover->attempts_made,
-            .next_at_ms = cancelled ? 0 : list->now_ms,
+            .next_at_ms = cancelled ? 0 : state_tx_clock_ms(tx),
             .ended_at_ms = cancelled ? list->now_ms : 0,
         };
         if (close_attempts(tx, &leftover->job, list->now_ms, error) != 0 ||

@@ -61,7 +61,7 @@ void retry_decide(
         int64_t next_at_ms =
             end->now_ms + retry_delay_ms(&policy->retry, end->attempts_made, end->chance);
         bool late = policy->give_up_after_ms > 0 &&
-                    next_at_ms - end->created_at_ms > policy->give_up_after_ms;
+                    next_at_ms - end->queued_at_ms > policy->give_up_after_ms;
         if (late)
             give_up_by_age(policy, out);
         else
@@ -69,10 +69,8 @@ void retry_decide(
     }
 }
 
-bool retry_expired(const struct retry_policy *policy, const struct job_record *job, int64_t now_ms)
+bool retry_expired(const struct retry_policy *policy, int64_t queued_at_ms, int64_t now_ms)
 {
     int64_t limit_ms = policy->give_up_after_ms;
-    bool put_back = job->next_at_ms - job->created_at_ms > limit_ms;
-    int64_t since_ms = put_back ? job->next_at_ms : job->created_at_ms;
-    return limit_ms > 0 && now_ms - since_ms > limit_ms;
+    return limit_ms > 0 && now_ms - queued_at_ms > limit_ms;
 }

@@ -26,8 +26,8 @@ struct retry_end {
     const char *fatal; /* why no retry can help; NULL: one may */
     bool cancelled;    /* stopped, or to be stopped, because somebody cancelled the job */
     int attempts_made; /* this one included */
-    int64_t created_at_ms;
-    int64_t now_ms;
+    int64_t queued_at_ms;
+    int64_t now_ms;  /* of the queue's clock, as all of these */
     uint64_t chance; /* random bits */
 };
 
@@ -44,9 +44,8 @@ void retry_decide(
  * random part between half and all, so that jobs which failed together do not come together. */
 int64_t retry_delay_ms(const struct config_retry *retry, int attempts_made, uint64_t chance);
 
-/* Has a queued job waited too long to be started at all? It counts from its creation. One that
- * became due only after give_up_after was put back by hand, or interrupted, for nothing else is
- * queued so late: that one counts from when it became due, or putting it back would be in vain. */
-bool retry_expired(const struct retry_policy *policy, const struct job_record *job, int64_t now_ms);
+/* Has a queued job waited too long to be started at all? It counts from when it was created, put
+ * back by hand or interrupted. */
+bool retry_expired(const struct retry_policy *policy, int64_t queued_at_ms, int64_t now_ms);
 
 #endif

@@ -139,8 +139,9 @@ static void finish(struct running *running, int epoll_fd)
         unwatch(&running->sources[i], epoll_fd);
     process_close(&running->process);
     set_outcome(running, &end);
-    running->ended_at_ms = clock_wall_ms();
     running->duration_ms = clock_monotonic_ms() - running->started_ms;
+    /* Not by the wall clock, which may have been set meanwhile. */
+    running->ended_at_ms = running->started_at_ms + running->duration_ms;
 }
 
 static bool leader_event(struct running *running, int epoll_fd)

@@ -53,7 +53,6 @@ struct running {
     bool replay;
     bool has_result; /* `result` is filled */
     struct result_record result;
-    int64_t created_at_ms; /* wall, of the job */
     int64_t started_at_ms; /* wall */
 
     struct process process;

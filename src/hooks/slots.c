@@ -2,8 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "callbackd/os.h"
 #include "engine_private.h"
 #include "template.h"
+
+enum { RATE_TEXT_BYTES_MAX = 4096 };
 
 static int check_command(const struct config_hook *hook, struct error *error)
 {
@@ -22,6 +25,7 @@ int slots_make(const struct config *config, struct hook_slot **slots_out, struct
         return error_set(error, ERROR_MEMORY, "no memory for the hooks");
     for (size_t i = 0; i < config->hook_count; i++) {
         slots[i].hook = &config->hooks[i];
+        rate_init(&slots[i].rate, config->hooks[i].rate);
         if (check_command(&config->hooks[i], error) == 0)
             slots[i].matcher = hook_matcher_new(&config->hooks[i], error);
         if (!slots[i].matcher) {
@@ -49,4 +53,58 @@ struct hook_slot *slots_find(struct hook_slot *slots, size_t count, const char *
             return &slots[i];
     }
     return NULL;
+}
+
+/* ---- rates ---- */
+
+static int load_rates(struct state_tx *tx, void *context, struct error *error)
+{
+    struct hook_engine *engine = context;
+    for (size_t i = 0; i < engine->slot_count; i++) {
+        struct hook_slot *slot = &engine->slots[i];
+        if (slot->rate.allowed.limit == 0)
+            continue;
+        CLEANUP_BUFFER struct buffer text;
+        buffer_init(&text, RATE_TEXT_BYTES_MAX);
+        if (state_hook_starts(tx, slot->hook->name, &text, error) != 0)
+            return -1;
+        rate_read(&slot->rate, buffer_text(&text));
+    }
+    return 0;
+}
+
+int slots_load_rates(struct hook_engine *engine, struct error *error)
+{
+    return state_read(engine->state, load_rates, engine, error);
+}
+
+int slots_save_rates(struct state_tx *tx, const struct queue_round *round, struct error *error)
+{
+    const struct hook_engine *engine = round->engine;
+    for (size_t i = 0; i < engine->slot_count; i++) {
+        const struct hook_slot *slot = &engine->slots[i];
+        if (slot->rate.allowed.limit == 0 || slot->picked == 0)
+            continue;
+        struct rate rate = slot->rate;
+        CLEANUP_BUFFER struct buffer text;
+        buffer_init(&text, RATE_TEXT_BYTES_MAX);
+        rate_take(&rate, round->now_ms, slot->picked);
+        rate_write(&rate, &text);
+        if (state_hook_set_starts(tx, slot->hook->name, buffer_text(&text), error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+void slots_keep_rates(
+    struct hook_slot *slots, size_t count, struct hook_slot *old, size_t old_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct hook_slot *before = slots_find(old, old_count, slots[i].hook->name);
+        struct config_rate allowed = slots[i].rate.allowed;
+        if (!before || before->rate.allowed.period_ms != allowed.period_ms)
+            continue;
+        slots[i].rate = before->rate;
+        slots[i].rate.allowed = allowed;
+    }
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Which hooks a result triggers: hook_engine_queue. */
+#include <inttypes.h>
+
+#include "callbackd/clock.h"
 #include "callbackd/os.h"
 #include "engine_private.h"
 #include "matcher.h"
 
-enum { HEADERS_BYTES_MAX = 16 * 1024 * 1024 };
+enum { HEADERS_BYTES_MAX = 16 * 1024 * 1024, ORDER_KEY_BYTES_MAX = 1024 * 1024 };
 
 /* Body and headers, loaded when the first hook asks. */
 struct content {
@@ -52,10 +55,27 @@ static int matches(
     return hook_matcher_matches(slot->matcher, &subject) ? 1 : 0;
 }
 
-static int insert(
-    struct state_tx *tx, const struct config_hook *hook, const struct result_record *result,
-    bool replay, int64_t now_ms, struct error *error)
+/* What the job queues for; nothing appended: it queues for nothing. A result that lacks what the
+ * hook goes by waits for no other. */
+static void append_order_key(
+    const struct config_hook *hook, const struct result_record *result, struct buffer *out)
 {
+    if (hook->order == ORDER_EXECUTION && result->has_execution_id)
+        buffer_appendf(out, "execution:%" PRId64, result->execution_id);
+    else if (hook->order == ORDER_WORKFLOW && result->workflow && result->workflow[0] != '\0')
+        buffer_appendf(out, "workflow:%s", result->workflow);
+}
+
+int hook_job_insert(
+    struct state_tx *tx, const struct config_hook *hook, const struct result_record *result,
+    bool replay, struct id *job_out, struct error *error)
+{
+    CLEANUP_BUFFER struct buffer key;
+    buffer_init(&key, ORDER_KEY_BYTES_MAX);
+    append_order_key(hook, result, &key);
+    if (buffer_failed(&key))
+        return error_set(error, ERROR_MEMORY, "no memory for a job");
+    int64_t now_ms = state_tx_clock_ms(tx);
     struct job_record job = {
         .id = id_new(),
         .hook = hook->name,
@@ -64,24 +84,30 @@ static int insert(
         .state = JOB_WAITING,
         /* A delay waits for what the result set off; for a replay that is long past. */
         .next_at_ms = now_ms + (replay ? 0 : hook->delay_ms),
-        .created_at_ms = now_ms,
+        .queued_at_ms = now_ms,
+        .created_at_ms = clock_wall_ms(),
         .replay = replay,
+        .order_key = key.length > 0 ? (char *)buffer_text(&key) : NULL,
     };
-    return state_job_insert(tx, &job, error);
+    if (state_job_insert(tx, &job, error) != 0)
+        return -1;
+    *job_out = job.id;
+    return 0;
 }
 
 static int queue_matching(
     struct hook_engine *engine, struct state_tx *tx, const struct result_record *result,
-    bool replay, int64_t now_ms, int *jobs, struct error *error)
+    bool replay, int *jobs, struct error *error)
 {
     struct content content = {.loaded = false};
     buffer_init(&content.body, (size_t)(result->size > 0 ? result->size : 0));
     buffer_init(&content.headers, HEADERS_BYTES_MAX);
+    struct id job;
     int outcome = 0;
     for (size_t i = 0; outcome >= 0 && i < engine->slot_count; i++) {
         outcome = matches(engine, &engine->slots[i], result, &content, error);
         if (outcome > 0) {
-            outcome = insert(tx, engine->slots[i].hook, result, replay, now_ms, error);
+            outcome = hook_job_insert(tx, engine->slots[i].hook, result, replay, &job, error);
             (*jobs)++;
         }
     }
@@ -92,21 +118,22 @@ static int queue_matching(
 
 static int queue_named(
     struct hook_engine *engine, struct state_tx *tx, const struct result_record *result,
-    const char *hook, bool replay, int64_t now_ms, struct error *error)
+    const char *hook, bool replay, struct error *error)
 {
     const struct hook_slot *slot = slots_find(engine->slots, engine->slot_count, hook);
     if (!slot)
         return error_set(error, ERROR_NOT_FOUND, "there is no hook named %s", hook);
-    return insert(tx, slot->hook, result, replay, now_ms, error);
+    struct id job;
+    return hook_job_insert(tx, slot->hook, result, replay, &job, error);
 }
 
 int hook_engine_queue(
     struct hook_engine *engine, struct state_tx *tx, const struct result_record *result,
-    const char *only_hook, bool replay, int64_t now_ms, int *jobs_out, struct error *error)
+    const char *only_hook, bool replay, int *jobs_out, struct error *error)
 {
     int jobs = only_hook ? 1 : 0;
-    int failed = only_hook ? queue_named(engine, tx, result, only_hook, replay, now_ms, error)
-                           : queue_matching(engine, tx, result, replay, now_ms, &jobs, error);
+    int failed = only_hook ? queue_named(engine, tx, result, only_hook, replay, error)
+                           : queue_matching(engine, tx, result, replay, &jobs, error);
     if (failed != 0)
         return -1;
     engine->look_now = engine->look_now || jobs > 0;

@@ -7,7 +7,8 @@
 /* ---- what a job looks like ---- */
 
 /* Leaves the object open: attempts may follow. */
-static void write_job(struct json_writer *writer, const struct job_record *job)
+static void write_job(
+    struct json_writer *writer, const struct state *state, const struct job_record *job)
 {
     json_object_begin(writer);
     admin_write_id(writer, "id", &job->id);
@@ -15,7 +16,7 @@ static void write_job(struct json_writer *writer, const struct job_record *job)
     admin_write_id(writer, "result_id", &job->result);
     json_member_text(writer, "state", job_state_name(job->state));
     json_member_int(writer, "attempts_made", job->attempts_made);
-    json_member_time(writer, "next_at", job->next_at_ms);
+    json_member_time(writer, "next_at", state_clock_to_wall_ms(state, job->next_at_ms));
     json_member_time(writer, "created_at", job->created_at_ms);
     json_member_time(writer, "ended_at", job->ended_at_ms);
     json_member_bool(writer, "replay", job->replay);
@@ -64,6 +65,7 @@ static int write_attempt(void *context, const struct attempt_record *attempt)
 /* ---- GET /jobs ---- */
 
 struct job_listing {
+    const struct state *state;
     struct job_filter filter;
     struct admin_list list;
 };
@@ -73,7 +75,7 @@ static int add_job(void *context, const struct job_record *job)
     struct job_listing *listing = context;
     if (!admin_list_add(&listing->list, &job->id))
         return 1;
-    write_job(&listing->list.writer, job);
+    write_job(&listing->list.writer, listing->state, job);
     json_object_end(&listing->list.writer);
     return 0;
 }
@@ -102,7 +104,7 @@ static int read_state_filter(
 
 void admin_list_jobs(struct admin_request *request)
 {
-    struct job_listing listing = {0};
+    struct job_listing listing = {.state = request->admin->options.state};
     struct error error = {0};
     struct id cursor;
     struct id result;
@@ -138,8 +140,8 @@ void admin_list_jobs(struct admin_request *request)
 
 struct job_look {
     struct id id;
+    const struct state *state;
     struct json_writer *writer;
-    struct job_record job;
 };
 
 static int show_job(struct state_tx *tx, void *context, struct error *error)
@@ -148,7 +150,7 @@ static int show_job(struct state_tx *tx, void *context, struct error *error)
     struct job_record job = {0};
     if (state_job_get(tx, &look->id, &job, error) != 0)
         return -1;
-    write_job(look->writer, &job);
+    write_job(look->writer, look->state, &job);
     json_key(look->writer, "attempts");
     json_array_begin(look->writer);
     int outcome = state_attempt_list(tx, &look->id, write_attempt, look->writer, error);
@@ -165,7 +167,7 @@ static void answer_job(struct admin_request *request, const struct id *id)
     struct json_writer writer;
     buffer_init(&json, ADMIN_ANSWER_MAX_BYTES);
     json_writer_init(&writer, &json);
-    struct job_look look = {.id = *id, .writer = &writer};
+    struct job_look look = {.id = *id, .state = request->admin->options.state, .writer = &writer};
     if (state_read(request->admin->options.state, show_job, &look, &error) == 0)
         admin_answer(request, 200, &json);
     else
@@ -201,7 +203,7 @@ static int retry_job(struct state_tx *tx, void *context, struct error *error)
     } else {
         job.state = JOB_WAITING;
         job.attempts_made = 0; /* all of its attempts again */
-        job.next_at_ms = clock_wall_ms();
+        job.next_at_ms = state_tx_clock_ms(tx);
         job.ended_at_ms = 0;
         job.cancel_requested = false;
         free(job.reason);

@@ -239,23 +239,14 @@ static int choose_hooks(struct replay *replay, struct error *error)
 static int insert_jobs(struct state_tx *tx, void *context, struct error *error)
 {
     struct replay *replay = context;
-    int64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < replay->hook_count; i++) {
-        struct job_record job = {
-            .id = id_new(),
-            .hook = replay->hooks[i]->name,
-            .result_seq = replay->result->seq,
-            .result = replay->result->id,
-            .state = JOB_WAITING,
-            .next_at_ms = now_ms,
-            .created_at_ms = now_ms,
-            .replay = true,
-        };
-        if (state_job_insert(tx, &job, error) != 0)
+        const struct config_hook *hook = replay->hooks[i];
+        struct id job;
+        if (hook_job_insert(tx, hook, replay->result, true, &job, error) != 0)
             return -1;
         json_object_begin(replay->jobs);
-        admin_write_id(replay->jobs, "id", &job.id);
-        json_member_text(replay->jobs, "hook", job.hook);
+        admin_write_id(replay->jobs, "id", &job);
+        json_member_text(replay->jobs, "hook", hook->name);
         json_object_end(replay->jobs);
     }
     return 0;

@@ -157,6 +157,19 @@ static const char *const steps[] = {
     "    reason       TEXT    NOT NULL  -- why it can never be taken in\n"
     ") STRICT;\n"
     "CREATE INDEX set_aside_received ON set_aside (received_at);\n",
+
+    /* 3: jobs in line, and times of the queue that no change of the clock moves */
+    "ALTER TABLE jobs ADD COLUMN queued_at INTEGER NOT NULL DEFAULT 0; -- or put back\n"
+    "ALTER TABLE jobs ADD COLUMN order_key TEXT; -- one at a time of those that have the same\n"
+    "ALTER TABLE jobs ADD COLUMN held INTEGER NOT NULL DEFAULT 0; -- 1: behind another of its "
+    "line\n"
+    "UPDATE jobs SET queued_at = created_at WHERE state IN ('waiting', 'running', 'retrying');\n"
+    "DROP INDEX jobs_queue;\n"
+    "CREATE INDEX jobs_queue ON jobs (hook, next_at)\n"
+    "    WHERE state IN ('waiting', 'retrying') AND held = 0;\n"
+    "CREATE INDEX jobs_line ON jobs (hook, order_key, held)\n"
+    "    WHERE order_key IS NOT NULL AND state IN ('waiting', 'retrying', 'running');\n"
+    "ALTER TABLE hooks ADD COLUMN starts TEXT; -- how many at which time, for its rate\n",
 };
 
 const struct schema schema_state = {

@@ -106,7 +106,7 @@ struct state *state_open(const char *directory, struct error *error)
         state_close(state);
         return NULL;
     }
-    if (open_writer(state, error) < 0) {
+    if (open_writer(state, error) < 0 || state_clock_start(state, error) < 0) {
         state_close(state);
         return NULL;
     }

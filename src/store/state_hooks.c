@@ -99,10 +99,44 @@ int state_hook_set_paused(struct state_tx *tx, const char *hook, bool paused, st
     STATEMENT statement = {0};
 
     if (statement_open(
-            &statement, tx->db, "INSERT OR REPLACE INTO hooks (name, paused) VALUES (?, ?)",
+            &statement, tx->db,
+            "INSERT INTO hooks (name, paused) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET paused = excluded.paused",
             error) < 0)
         return -1;
     statement_bind_text(&statement, hook);
     statement_bind_int64(&statement, paused);
+    return statement_run(&statement, error);
+}
+
+int state_hook_starts(
+    struct state_tx *tx, const char *hook, struct buffer *out, struct error *error)
+{
+    STATEMENT row = {0};
+    int stepped;
+
+    if (statement_open(&row, tx->db, "SELECT starts FROM hooks WHERE name = ?", error) < 0)
+        return -1;
+    statement_bind_text(&row, hook);
+    stepped = statement_step(&row, error);
+    if (stepped < 0)
+        return -1;
+    buffer_append_text(out, stepped == 1 ? statement_text(&row, 0) : "");
+    return buffer_failed(out) ? record_failed(error) : 0;
+}
+
+int state_hook_set_starts(
+    struct state_tx *tx, const char *hook, const char *starts, struct error *error)
+{
+    STATEMENT statement = {0};
+
+    if (statement_open(
+            &statement, tx->db,
+            "INSERT INTO hooks (name, paused, starts) VALUES (?, 0, ?)"
+            " ON CONFLICT (name) DO UPDATE SET starts = excluded.starts",
+            error) < 0)
+        return -1;
+    statement_bind_text(&statement, hook);
+    statement_bind_text(&statement, starts);
     return statement_run(&statement, error);
 }

@@ -6,7 +6,8 @@
 
 #define JOB_COLUMNS                                                                                \
     "id, hook, result_seq, (SELECT id FROM results WHERE seq = jobs.result_seq), state,"           \
-    " attempts_made, next_at, created_at, ended_at, replay, cancel_requested, reason"
+    " attempts_made, next_at, queued_at, created_at, ended_at, replay, cancel_requested, reason,"  \
+    " order_key"
 
 /* In the order of JOB_COLUMNS. */
 enum job_column {
@@ -17,11 +18,13 @@ enum job_column {
     STATE,
     ATTEMPTS_MADE,
     NEXT_AT,
+    QUEUED_AT,
     CREATED_AT,
     ENDED_AT,
     REPLAY,
     CANCEL_REQUESTED,
-    REASON
+    REASON,
+    ORDER_KEY
 };
 
 void job_record_fini(struct job_record *job)
@@ -30,6 +33,7 @@ void job_record_fini(struct job_record *job)
         return;
     free(job->hook);
     free(job->reason);
+    free(job->order_key);
     *job = (struct job_record){0};
 }
 
@@ -41,11 +45,13 @@ static int read_job(const struct statement *row, struct job_record *job_out, str
         .result_seq = statement_int64(row, RESULT_SEQ),
         .attempts_made = (int)statement_int64(row, ATTEMPTS_MADE),
         .next_at_ms = statement_int64(row, NEXT_AT),
+        .queued_at_ms = statement_int64(row, QUEUED_AT),
         .created_at_ms = statement_int64(row, CREATED_AT),
         .ended_at_ms = statement_int64(row, ENDED_AT),
         .replay = statement_bool(row, REPLAY),
         .cancel_requested = statement_bool(row, CANCEL_REQUESTED),
         .reason = (char *)statement_text_or_null(row, REASON),
+        .order_key = (char *)statement_text_or_null(row, ORDER_KEY),
     };
     if (!job_state_parse(statement_text(row, STATE), &job_out->state))
         return bad_name(row, STATE, "state of a job", error);
@@ -61,6 +67,7 @@ static int copy_job(const struct job_record *job, struct job_record *job_out, st
 
     copy.hook = record_text(job->hook, &failed);
     copy.reason = record_text(job->reason, &failed);
+    copy.order_key = record_text(job->order_key, &failed);
     if (failed) {
         job_record_fini(&copy);
         return record_failed(error);
@@ -77,8 +84,11 @@ int state_job_insert(struct state_tx *tx, const struct job_record *job, struct e
 
     if (statement_open(
             &statement, tx->db,
-            "INSERT INTO jobs (id, hook, result_seq, state, attempts_made, next_at, created_at,"
-            " ended_at, replay, cancel_requested, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO jobs (id, hook, result_seq, state, attempts_made, next_at, queued_at,"
+            " created_at, ended_at, replay, cancel_requested, reason, order_key, held)"
+            " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
+            " ?13 IS NOT NULL AND EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_line WHERE hook = ?2"
+            " AND order_key = ?13 AND state IN ('waiting', 'retrying', 'running')))",
             error) < 0)
         return -1;
     statement_bind_id(&statement, &job->id);
@@ -87,22 +97,108 @@ int state_job_insert(struct state_tx *tx, const struct job_record *job, struct e
     statement_bind_text(&statement, job_state_name(job->state));
     statement_bind_int64(&statement, job->attempts_made);
     statement_bind_int64(&statement, job->next_at_ms);
+    statement_bind_int64(&statement, job->queued_at_ms);
     statement_bind_int64(&statement, job->created_at_ms);
     statement_bind_optional(&statement, job->ended_at_ms != 0, job->ended_at_ms);
     statement_bind_int64(&statement, job->replay);
     statement_bind_int64(&statement, job->cancel_requested);
     statement_bind_text(&statement, job->reason);
+    statement_bind_text(&statement, job->order_key);
     return statement_run(&statement, error);
+}
+
+/* ---- lines ---- */
+
+struct line {
+    struct db *db;
+    char *hook; /* borrowed, as is the key */
+    char *key;
+};
+
+/* What `literal` finds in the line; 0: nothing. */
+static int line_ask(
+    const struct line *line, const char *literal, int64_t *seq_out, struct error *error)
+{
+    STATEMENT row = {0};
+    int stepped;
+
+    if (statement_open(&row, line->db, literal, error) < 0)
+        return -1;
+    statement_bind_text(&row, line->hook);
+    statement_bind_text(&row, line->key);
+    stepped = statement_step(&row, error);
+    *seq_out = stepped == 1 ? statement_int64(&row, 0) : 0;
+    return stepped < 0 ? -1 : 0;
+}
+
+#define IN_LINE                                                                                    \
+    "jobs INDEXED BY jobs_line WHERE hook = ?1 AND order_key = ?2"                                 \
+    " AND state IN ('waiting', 'retrying', 'running')"
+
+/* The job of the line that is next, 0 for none. All that are not held were let through before. */
+static int line_next(const struct line *line, int64_t *seq_out, struct error *error)
+{
+    int64_t runs;
+    int64_t first;
+    int64_t held;
+
+    if (line_ask(
+            line, "SELECT seq FROM " IN_LINE " AND held = 0 AND state = 'running' LIMIT 1", &runs,
+            error) < 0 ||
+        line_ask(
+            line,
+            "SELECT seq FROM " IN_LINE " AND held = 0 AND state <> 'running'"
+            " ORDER BY seq LIMIT 1",
+            &first, error) < 0 ||
+        line_ask(
+            line, "SELECT seq FROM " IN_LINE " AND held = 1 ORDER BY seq LIMIT 1", &held, error) <
+            0)
+        return -1;
+    if (first == 0 || (held != 0 && held < first))
+        first = held;
+    *seq_out = runs != 0 ? 0 : first;
+    return 0;
+}
+
+/* After a change of one of its jobs: holds and lets through. */
+static int line_up(const struct line *line, struct error *error)
+{
+    STATEMENT hold = {0};
+    STATEMENT release = {0};
+    int64_t next;
+
+    if (line_next(line, &next, error) < 0)
+        return -1;
+    if (statement_open(
+            &hold, line->db,
+            "UPDATE jobs INDEXED BY jobs_line SET held = 1 WHERE hook = ?1 AND order_key = ?2"
+            " AND state IN ('waiting', 'retrying', 'running') AND held = 0 AND state <> 'running'"
+            " AND seq <> ?3",
+            error) < 0)
+        return -1;
+    statement_bind_text(&hold, line->hook);
+    statement_bind_text(&hold, line->key);
+    statement_bind_int64(&hold, next);
+    if (statement_run(&hold, error) < 0)
+        return -1;
+    if (statement_open(
+            &release, line->db, "UPDATE jobs SET held = 0 WHERE seq = ? AND held = 1", error) < 0)
+        return -1;
+    statement_bind_int64(&release, next);
+    return statement_run(&release, error);
 }
 
 int state_job_update(struct state_tx *tx, const struct job_record *job, struct error *error)
 {
     STATEMENT statement = {0};
+    struct line line = {.db = tx->db};
+    int stepped;
 
     if (statement_open(
             &statement, tx->db,
-            "UPDATE jobs SET state = ?, attempts_made = ?, next_at = ?, ended_at = ?,"
-            " cancel_requested = ?, reason = ? WHERE id = ?",
+            "UPDATE jobs SET state = ?1, attempts_made = ?2, next_at = ?3, ended_at = ?4,"
+            " cancel_requested = ?5, reason = ?6, queued_at = iif(?1 = 'waiting', ?3, queued_at)"
+            " WHERE id = ?7 RETURNING hook, order_key",
             error) < 0)
         return -1;
     statement_bind_text(&statement, job_state_name(job->state));
@@ -112,7 +208,16 @@ int state_job_update(struct state_tx *tx, const struct job_record *job, struct e
     statement_bind_int64(&statement, job->cancel_requested);
     statement_bind_text(&statement, job->reason);
     statement_bind_id(&statement, &job->id);
-    return run_on_one(&statement, "job", error);
+    stepped = statement_step(&statement, error);
+    if (stepped == 0)
+        return error_set(error, ERROR_NOT_FOUND, "no such job");
+    if (stepped < 0)
+        return -1;
+    if (statement_is_null(&statement, 1))
+        return 0;
+    line.hook = (char *)statement_text(&statement, 0);
+    line.key = (char *)statement_text(&statement, 1);
+    return line_up(&line, error);
 }
 
 /* ---- looking ---- */
@@ -206,7 +311,7 @@ int state_job_due(
     if (statement_open(
             &rows, tx->db,
             "SELECT " JOB_COLUMNS " FROM jobs INDEXED BY jobs_queue"
-            " WHERE hook = ? AND state IN ('waiting', 'retrying') AND next_at <= ?"
+            " WHERE hook = ? AND state IN ('waiting', 'retrying') AND held = 0 AND next_at <= ?"
             " ORDER BY next_at, seq LIMIT ?",
             error) < 0)
         return -1;
@@ -225,7 +330,8 @@ int state_job_next_at(
     if (statement_open(
             &row, tx->db,
             "SELECT next_at FROM jobs INDEXED BY jobs_queue"
-            " WHERE hook = ? AND state IN ('waiting', 'retrying') ORDER BY next_at LIMIT 1",
+            " WHERE hook = ? AND state IN ('waiting', 'retrying') AND held = 0"
+            " ORDER BY next_at LIMIT 1",
             error) < 0)
         return -1;
     statement_bind_text(&row, hook);

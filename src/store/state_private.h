@@ -20,6 +20,9 @@ struct state {
     struct writer writer;
     struct group_commit *group;
     struct reader_pool readers;
+    int64_t clock_offset_ms; /* the queue's clock less CLOCK_BOOTTIME; set when it is opened */
+    int64_t clock_boot;      /* which boot that is of; 0: not known */
+    int64_t clock_noted_ms;  /* committer only: when the clock was last noted */
     /* Committer only: where the last slice of retention stopped. */
     struct position result_retention;
     struct position run_retention;
@@ -60,6 +63,9 @@ void list_query_parameter(struct list_query *query, int64_t number);
 int list_query_open(
     const struct list_query *query, struct statement *statement, struct db *db,
     struct error *error);
+
+/* Finds out the offset of the queue's clock; with the committer running. */
+int state_clock_start(struct state *state, struct error *error);
 
 #define RESULT_COLUMNS                                                                             \
     "seq, id, endpoint, key, kind, execution_id, run_id, workflow, event, status, pending, "       \

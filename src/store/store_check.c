@@ -82,6 +82,13 @@ static int check_state_rows(struct check *check, struct db *db, struct error *er
         "jobs"
         " INDEXED BY jobs_hook_state GROUP BY hook, state) AS n USING (hook, state)"
         " WHERE c.jobs <> n.jobs LIMIT 20",
+        /* A line in which all are held never moves again. */
+        "SELECT format('job %s waits behind nobody in the line %s of %s', id, order_key, hook)"
+        " FROM jobs AS j INDEXED BY jobs_line WHERE held = 1 AND order_key IS NOT NULL"
+        " AND state IN ('waiting', 'retrying', 'running')"
+        " AND NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_line WHERE o.hook = j.hook"
+        " AND o.order_key = j.order_key AND o.held = 0"
+        " AND o.state IN ('waiting', 'retrying', 'running')) LIMIT 20",
     };
 
     for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {

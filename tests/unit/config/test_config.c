@@ -50,6 +50,8 @@ static void a_hook_is_complete_with_its_defaults(void **state)
     assert_int_equal(hook->timeout_ms, 30000);
     assert_int_equal(hook->concurrency, 4);
     assert_int_equal(hook->priority, 0);
+    assert_int_equal(hook->rate.limit, 0);
+    assert_int_equal(hook->order, ORDER_NONE);
     assert_int_equal(hook->delay_ms, 0);
     assert_int_equal(hook->give_up_after_ms, 24 * 60 * 60 * 1000);
     assert_int_equal(hook->retry.attempts, 5);
@@ -96,6 +98,7 @@ static void everything_that_is_written_is_read(void **state)
         "    \"{{x}}\", \"{/a b/0}\"], \"env\": { \"A_1\": \"x\", \"b\": \"\" }, \"directory\": "
         "\"/\",\n"
         "    \"timeout\": \"1s\", \"concurrency\": 1, \"priority\": -5, \"delay\": \"2s\",\n"
+        "    \"rate\": \"10/s\", \"order\": \"execution\","
         "    \"give_up_after\": \"0s\", \"retry\": { \"attempts\": 1, \"first_delay\": \"10ms\",\n"
         "    \"max_delay\": \"20ms\" } } ] }\n");
     if (!taken)
@@ -160,6 +163,9 @@ static void everything_that_is_written_is_read(void **state)
     assert_string_equal(hook->env[1].value, "");
     assert_string_equal(hook->directory, "/");
     assert_int_equal(hook->priority, -5);
+    assert_int_equal(hook->rate.limit, 10);
+    assert_int_equal(hook->rate.period_ms, 1000);
+    assert_int_equal(hook->order, ORDER_EXECUTION);
     assert_int_equal(hook->give_up_after_ms, 0);
     assert_int_equal(hook->retry.first_delay_ms, 10);
 }

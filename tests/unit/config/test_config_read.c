@@ -6,20 +6,20 @@ static void unknown_keys_are_named_at_every_depth(void **state)
 {
     struct fixture *f = *state;
     assert_false(fixture_load(
-        f, (struct parts){
-               .listen = "\"listen\": [ { \"address\": \"127.0.0.1:0\", \"adress\": 1 } ],",
-               .endpoints = "\"endpoints\": [ { \"name\": \"a\", \"path\": \"/a\", \"verify\": [ { "
-                            "\"scheme\": \"run-token\", \"secret\": \"x\" } ] } ]",
-               .extra =
-                   ", \"rate\": \"10/s\", \"hooks\": [ { \"name\": \"h\", \"shell\": \"true\", "
-                   "\"http\": {}, \"order\": \"none\", \"retry\": { \"attempt\": 3 }, \"when\": { "
-                   "\"any\": [ { \"not\": { \"state\": 1 } } ], \"match\": [ { \"header\": "
-                   "\"a\", \"exists\": true, \"is\": 2 } ] } } ]"}));
+        f,
+        (struct parts){
+            .listen = "\"listen\": [ { \"address\": \"127.0.0.1:0\", \"adress\": 1 } ],",
+            .endpoints = "\"endpoints\": [ { \"name\": \"a\", \"path\": \"/a\", \"verify\": [ { "
+                         "\"scheme\": \"run-token\", \"secret\": \"x\" } ] } ]",
+            .extra = ", \"rate\": \"10/s\", \"hooks\": [ { \"name\": \"h\", \"shell\": \"true\", "
+                     "\"http\": {}, \"ordr\": \"none\", \"retry\": { \"attempt\": 3 }, \"when\": { "
+                     "\"any\": [ { \"not\": { \"state\": 1 } } ], \"match\": [ { \"header\": "
+                     "\"a\", \"exists\": true, \"is\": 2 } ] } } ]"}));
     expect_problem(f, 2, "listen[0].adress", "is not a known key (did you mean \"address\"?)");
     expect_problem(f, 6, "endpoints[0].verify[0].secret", "is not a known key");
     expect_problem(f, 7, "rate", "is not a known key");
     expect_problem(f, 7, "hooks[0].http", "is not a known key");
-    expect_problem(f, 7, "hooks[0].order", "is not a known key");
+    expect_problem(f, 7, "hooks[0].ordr", "(did you mean \"order\"?)");
     expect_problem(f, 7, "hooks[0].retry.attempt", "(did you mean \"attempts\"?)");
     expect_problem(f, 7, "hooks[0].when.any[0].not.state", "(did you mean \"status\"?)");
     expect_problem(f, 7, "hooks[0].when.match[0].is", "is not a known key");

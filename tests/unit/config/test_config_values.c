@@ -133,6 +133,45 @@ static void permissions_are_octal(void **state)
     }
 }
 
+static void rates_are_a_number_for_a_time(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *text;
+        int limit; /* 0: refused */
+        int64_t period_ms;
+        const char *problem;
+    } cases[] = {
+        {"10/s", 10, 1000, NULL},
+        {"5/m", 5, 60000, NULL},
+        {"1/h", 1, 3600000, NULL},
+        {"1000000/d", 1000000, 86400000, NULL},
+        {"0/s", 0, 0, "its number may be from 1 to 1000000"},
+        {"1000001/s", 0, 0, "its number may be from 1 to 1000000"},
+        {"10", 0, 0, "is not a rate"},
+        {"10/", 0, 0, "is not a rate"},
+        {"/s", 0, 0, "is not a rate"},
+        {"1.5/s", 0, 0, "is not a rate"},
+        {"10/sec", 0, 0, "is not a rate"},
+        {"10 / s", 0, 0, "is not a rate"},
+        {"99999999999999999999/s", 0, 0, "is not a rate"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char extra[256];
+        snprintf(
+            extra, sizeof extra,
+            ", \"hooks\": [ { \"name\": \"h\", \"shell\": \"x\", \"rate\": \"%s\" } ]",
+            cases[i].text);
+        assert_int_equal(fixture_load(f, (struct parts){.extra = extra}), cases[i].limit != 0);
+        if (cases[i].limit == 0) {
+            expect_only_problem(f, 7, "hooks[0].rate", cases[i].problem);
+            continue;
+        }
+        assert_int_equal(f->config->hooks[0].rate.limit, cases[i].limit);
+        assert_int_equal(f->config->hooks[0].rate.period_ms, cases[i].period_ms);
+    }
+}
+
 static void a_wrong_choice_is_told_all_choices(void **state)
 {
     struct fixture *f = *state;
@@ -161,6 +200,7 @@ int main(void)
         WITH_FIXTURE(names_fit_urls_metrics_and_files),
         WITH_FIXTURE(paths_start_at_the_file),
         WITH_FIXTURE(permissions_are_octal),
+        WITH_FIXTURE(rates_are_a_number_for_a_time),
         WITH_FIXTURE(a_wrong_choice_is_told_all_choices),
         WITH_FIXTURE(booleans_are_not_texts),
     };

@@ -217,7 +217,6 @@ struct queueing {
     const struct result_record *result;
     const char *only_hook;
     bool replay;
-    int64_t now_ms;
     int jobs;
 };
 
@@ -225,13 +224,13 @@ static inline int queue_work(struct state_tx *tx, void *context, struct error *e
 {
     struct queueing *q = context;
     return hook_engine_queue(
-        q->fixture->engine, tx, q->result, q->only_hook, q->replay, q->now_ms, &q->jobs, error);
+        q->fixture->engine, tx, q->result, q->only_hook, q->replay, &q->jobs, error);
 }
 
 static inline int fixture_queue(struct fixture *f, const struct result_record *result)
 {
     struct error error;
-    struct queueing q = {f, result, NULL, false, clock_wall_ms(), 0};
+    struct queueing q = {f, result, NULL, false, 0};
     must(state_write(f->state, queue_work, &q, &error), &error);
     return q.jobs;
 }
@@ -385,7 +384,7 @@ static inline void fixture_change(
 static inline void put_back(struct job_record *job)
 {
     job->state = JOB_WAITING;
-    job->next_at_ms = clock_wall_ms();
+    job->next_at_ms = clock_wall_ms(); /* the queue's clock, as long as nobody sets the other */
     job->ended_at_ms = 0;
     free(job->reason);
     job->reason = NULL;

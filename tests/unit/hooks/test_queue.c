@@ -25,8 +25,7 @@ static int bulk_work(struct state_tx *tx, void *context, struct error *error)
     for (int i = 0; i < bulk->count; i++) {
         int jobs;
         if (hook_engine_queue(
-                bulk->fixture->engine, tx, bulk->result, bulk->hook, false, clock_wall_ms(), &jobs,
-                error) != 0)
+                bulk->fixture->engine, tx, bulk->result, bulk->hook, false, &jobs, error) != 0)
             return -1;
     }
     return 0;
@@ -91,6 +90,16 @@ static char wait_for_go[] = "while [ ! -e go ]; do sleep 0.01; done";
 static bool three_run(struct fixture *f)
 {
     return hook_engine_running(f->engine) >= 3;
+}
+
+static bool two_run(struct fixture *f)
+{
+    return hook_engine_running(f->engine) >= 2;
+}
+
+static bool three_succeeded(struct fixture *f)
+{
+    return fixture_counts(f, "hook").succeeded >= 3 && hook_engine_running(f->engine) == 0;
 }
 
 static void neither_limit_is_passed(void **state)
@@ -200,11 +209,26 @@ static void the_owner_is_told_when_to_come_back(void **state)
     fixture_free(f);
 }
 
-static void queue_at(struct fixture *f, const struct result_record *result, int64_t now_ms)
+static int insert_job(struct state_tx *tx, void *context, struct error *error)
+{
+    return state_job_insert(tx, context, error);
+}
+
+/* As if it had been queued so long ago. */
+static void queue_before(struct fixture *f, const struct result_record *result, int64_t age_ms)
 {
     struct error error;
-    struct queueing q = {f, result, NULL, false, now_ms, 0};
-    must(state_write(f->state, queue_work, &q, &error), &error);
+    int64_t then_ms = state_clock_ms(f->state) - age_ms;
+    struct job_record job = {
+        .id = id_new(),
+        .hook = "hook",
+        .result_seq = result->seq,
+        .result = result->id,
+        .next_at_ms = then_ms,
+        .queued_at_ms = then_ms,
+        .created_at_ms = then_ms,
+    };
+    must(state_write(f->state, insert_job, &job, &error), &error);
 }
 
 static void a_job_too_old_is_dead_without_being_started_and_may_be_put_back(void **state)
@@ -213,7 +237,7 @@ static void a_job_too_old_is_dead_without_being_started_and_may_be_put_back(void
     struct fixture *f = fixture_with_shell("touch ran");
     f->hooks[0].give_up_after_ms = 3600000;
     struct result_record result = fixture_result(f, bytes_of_text("{}"));
-    queue_at(f, &result, clock_wall_ms() - 7200000);
+    queue_before(f, &result, 7200000);
     fixture_run(f, all_ended);
     struct seen seen = fixture_see(f, "hook");
     assert_int_equal(seen.state, JOB_DEAD);
@@ -224,6 +248,117 @@ static void a_job_too_old_is_dead_without_being_started_and_may_be_put_back(void
     fixture_change(f, &seen.id, put_back);
     fixture_run(f, all_ended);
     assert_int_equal(fixture_see(f, "hook").state, JOB_SUCCEEDED);
+    fixture_free(f);
+}
+
+/* ---- order ---- */
+
+static struct result_record result_of(struct fixture *f, char *workflow)
+{
+    struct result_record result = fixture_result(f, bytes_of_text("{}"));
+    result.workflow = workflow;
+    return result;
+}
+
+static struct fixture *with_order(char *shell)
+{
+    struct fixture *f = fixture_new();
+    struct config_hook *hook = fixture_hook(f, "hook");
+    hook->shell = shell;
+    hook->order = ORDER_WORKFLOW;
+    hook->retry.attempts = 2;
+    fixture_open_store(f);
+    fixture_start(f);
+    return f;
+}
+
+static void one_at_a_time_of_a_workflow_in_order_and_others_beside_it(void **state)
+{
+    (void)state;
+    struct fixture *f = with_order("while [ ! -e go ]; do sleep 0.01; done; "
+                                   "printf '%s ' $CALLBACK_JOB_ID >>order");
+    struct result_record results[] = {
+        result_of(f, "a"), result_of(f, "b"), result_of(f, "a"), result_of(f, "a")};
+    struct id jobs[4];
+    for (int i = 0; i < 4; i++) {
+        fixture_queue(f, &results[i]);
+        jobs[i] = fixture_see(f, "hook").id;
+    }
+    fixture_run(f, two_run);
+    for (int i = 0; i < 20; i++)
+        fixture_turn(f, 1);
+    assert_int_equal(hook_engine_running(f->engine), 2);
+    touch(f, "go");
+    fixture_run(f, all_ended);
+    struct buffer order = read_out(f, "order");
+    char ids[4][ID_TEXT_BYTES];
+    for (int i = 0; i < 4; i++)
+        id_format(&jobs[i], ids[i]);
+    assert_int_equal(order.length, 4 * ID_TEXT_BYTES);
+    const char *at = buffer_text(&order);
+    assert_true(strstr(at, ids[0]) < strstr(at, ids[2]));
+    assert_true(strstr(at, ids[2]) < strstr(at, ids[3]));
+    buffer_fini(&order);
+    fixture_free(f);
+}
+
+static void those_behind_wait_while_one_is_retried_and_go_on_when_it_is_dead(void **state)
+{
+    (void)state;
+    struct fixture *f = with_order("printf %s $CALLBACK_ATTEMPT >>order; test -e mended");
+    f->hooks[0].retry.first_delay_ms = 50;
+    f->hooks[0].retry.max_delay_ms = 50;
+    struct result_record result = result_of(f, "a");
+    for (int i = 0; i < 3; i++)
+        fixture_queue(f, &result);
+    fixture_run(f, all_ended);
+    assert_int_equal(fixture_counts(f, "hook").dead, 3);
+    struct buffer order = read_out(f, "order");
+    assert_string_equal(buffer_text(&order), "121212");
+    buffer_fini(&order);
+    fixture_free(f);
+}
+
+static void what_lacks_the_key_waits_for_no_other(void **state)
+{
+    (void)state;
+    struct fixture *f = with_order("while [ ! -e go ]; do sleep 0.01; done");
+    f->hooks[0].order = ORDER_EXECUTION;
+    struct result_record result = result_of(f, "a");
+    fixture_queue(f, &result);
+    fixture_queue(f, &result);
+    fixture_run(f, two_run);
+    touch(f, "go");
+    fixture_run(f, all_ended);
+    fixture_free(f);
+}
+
+/* ---- rate ---- */
+
+static void a_rate_holds_across_rounds_and_a_restart(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_with_shell("exit 0");
+    struct error error;
+    f->hooks[0].rate = (struct config_rate){3, 3600000};
+    must(hook_engine_reload(f->engine, &f->config, &error), &error);
+    struct result_record result = fixture_result(f, bytes_of_text("{}"));
+    queue_many(f, &result, "hook", 10);
+    fixture_run(f, three_succeeded);
+    for (int restarts = 0; restarts < 2; restarts++) {
+        for (int i = 0; i < 20; i++)
+            fixture_turn(f, 1);
+        assert_int_equal(fixture_counts(f, "hook").succeeded, 3);
+        assert_int_equal(fixture_counts(f, "hook").waiting, 7);
+        int64_t next_ms = hook_engine_next_ms(f->engine);
+        assert_true(next_ms > 3500000 && next_ms <= 3700000);
+        hook_engine_stop(f->engine, 0);
+        fixture_start(f);
+        fixture_turn(f, 0);
+    }
+    f->hooks[0].rate = (struct config_rate){0};
+    must(hook_engine_reload(f->engine, &f->config, &error), &error);
+    fixture_run(f, all_ended);
     fixture_free(f);
 }
 
@@ -368,6 +503,10 @@ int main(void)
         cmocka_unit_test(a_delay_is_waited_for),
         cmocka_unit_test(the_owner_is_told_when_to_come_back),
         cmocka_unit_test(a_job_too_old_is_dead_without_being_started_and_may_be_put_back),
+        cmocka_unit_test(one_at_a_time_of_a_workflow_in_order_and_others_beside_it),
+        cmocka_unit_test(those_behind_wait_while_one_is_retried_and_go_on_when_it_is_dead),
+        cmocka_unit_test(what_lacks_the_key_waits_for_no_other),
+        cmocka_unit_test(a_rate_holds_across_rounds_and_a_restart),
         cmocka_unit_test(many_expired_jobs_are_dropped),
         cmocka_unit_test(a_dead_job_that_is_put_back_goes_on_counting),
         cmocka_unit_test(a_job_whose_result_left_the_log_is_dead_with_the_reason),

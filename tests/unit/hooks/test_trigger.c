@@ -38,7 +38,7 @@ static void conditions_see_the_stored_body_and_headers(void **state)
 static int try_replay(
     struct fixture *f, const struct result_record *result, const char *hook, struct error *error)
 {
-    struct queueing q = {f, result, hook, true, clock_wall_ms(), 0};
+    struct queueing q = {f, result, hook, true, 0};
     return state_write(f->state, queue_work, &q, error) == 0 ? q.jobs : -1;
 }
 

@@ -60,6 +60,7 @@ static inline struct job_record a_job(const struct result_record *result, const 
         .result = result->id,
         .state = JOB_WAITING,
         .next_at_ms = 5000,
+        .queued_at_ms = 5000,
         .created_at_ms = 5000,
     };
 }

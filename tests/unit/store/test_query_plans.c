@@ -147,8 +147,11 @@ static void use_jobs(struct state_tx *tx)
     struct attempt_record attempt = {.number = 1};
     struct hook_counts counts;
     int64_t next_at_ms;
+    struct buffer starts;
     bool paused;
 
+    buffer_init(&starts, 64);
+    job.order_key = "workflow:triage";
     assert_int_equal(state_job_insert(tx, &job, NULL), 0);
     assert_int_equal(state_job_update(tx, &job, NULL), 0);
     (void)state_job_get(tx, &unknown, &found, NULL);
@@ -161,6 +164,9 @@ static void use_jobs(struct state_tx *tx)
     assert_int_equal(state_hook_counts(tx, "notify", &counts, NULL), 0);
     assert_int_equal(state_hook_set_paused(tx, "notify", true, NULL), 0);
     assert_int_equal(state_hook_paused(tx, "notify", &paused, NULL), 0);
+    assert_int_equal(state_hook_set_starts(tx, "notify", "1", NULL), 0);
+    assert_int_equal(state_hook_starts(tx, "notify", &starts, NULL), 0);
+    buffer_fini(&starts);
 }
 
 static int ignore_set_aside(void *context, const struct set_aside_record *record)

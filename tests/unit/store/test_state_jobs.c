@@ -102,6 +102,7 @@ static void an_update_writes_what_changes(void **state)
     struct job_record job = inserted_job(*state, &result, "notify", 5000);
     struct job_asked asked = {.id = job.id};
 
+    assert_null(asked.job.order_key);
     job.state = JOB_DEAD;
     job.attempts_made = 3;
     job.next_at_ms = 0;
@@ -116,6 +117,27 @@ static void an_update_writes_what_changes(void **state)
     assert_int_equal(asked.job.ended_at_ms, 8000);
     assert_true(asked.job.cancel_requested);
     assert_string_equal(asked.job.reason, "too large");
+    job_record_fini(&asked.job);
+}
+
+static void one_that_waits_again_was_queued_anew(void **state)
+{
+    struct result_record result = inserted_result(*state, 1);
+    struct job_record job = a_job(&result, "notify");
+    struct job_asked asked = {.id = job.id};
+
+    job.queued_at_ms = 4000;
+    job.order_key = "workflow:a";
+    writes(*state, insert, &job);
+    move(*state, &job, JOB_RETRYING);
+    reads(*state, get, &asked);
+    assert_int_equal(asked.job.queued_at_ms, 4000);
+    assert_string_equal(asked.job.order_key, "workflow:a");
+    job_record_fini(&asked.job);
+    job.next_at_ms = 6000;
+    move(*state, &job, JOB_WAITING);
+    reads(*state, get, &asked);
+    assert_int_equal(asked.job.queued_at_ms, 6000);
     job_record_fini(&asked.job);
 }
 
@@ -255,6 +277,98 @@ static void the_next_time_is_that_of_the_earliest_waiting(void **state)
     assert_int_equal(next_at(*state, "notify"), 200);
 }
 
+/* ---- lines ---- */
+
+static struct job_record lined_up(
+    struct fixture *fixture, const struct result_record *result, const char *key)
+{
+    struct job_record job = a_job(result, "notify");
+
+    job.order_key = (char *)key;
+    writes(fixture, insert, &job);
+    return job;
+}
+
+/* Exactly these are due, in this order; NULL ends. */
+static void expect_due(struct fixture *fixture, const struct job_record *const *jobs)
+{
+    struct listing listing = {.hook = "notify", .now_ms = 9000, .filter.limit = 10};
+    int count = 0;
+
+    reads(fixture, list_due, &listing);
+    for (; jobs[count] != NULL; count++) {
+        assert_true(count < listing.count);
+        assert_true(id_equal(&listing.ids[count], &jobs[count]->id));
+    }
+    assert_int_equal(listing.count, count);
+}
+
+#define EXPECT_DUE(...) expect_due(*state, (const struct job_record *const[]){__VA_ARGS__, NULL})
+#define EXPECT_NONE_DUE() expect_due(*state, (const struct job_record *const[]){NULL})
+
+static void only_the_first_of_a_line_is_due(void **state)
+{
+    struct result_record result = inserted_result(*state, 1);
+    struct job_record a1 = lined_up(*state, &result, "a");
+    struct job_record a2 = lined_up(*state, &result, "a");
+    struct job_record b1 = lined_up(*state, &result, "b");
+    struct job_record free1 = lined_up(*state, &result, NULL);
+    struct job_record free2 = lined_up(*state, &result, NULL);
+
+    EXPECT_DUE(&a1, &b1, &free1, &free2);
+    move(*state, &a1, JOB_RUNNING);
+    EXPECT_DUE(&b1, &free1, &free2);
+    move(*state, &a1, JOB_RETRYING);
+    EXPECT_DUE(&a1, &b1, &free1, &free2);
+    move(*state, &a1, JOB_DEAD);
+    EXPECT_DUE(&a2, &b1, &free1, &free2);
+    move(*state, &a2, JOB_CANCELLED);
+    EXPECT_DUE(&b1, &free1, &free2);
+}
+
+static void who_left_the_middle_of_a_line_is_not_waited_for(void **state)
+{
+    struct result_record result = inserted_result(*state, 1);
+    struct job_record first = lined_up(*state, &result, "a");
+    struct job_record middle = lined_up(*state, &result, "a");
+    struct job_record last = lined_up(*state, &result, "a");
+
+    move(*state, &middle, JOB_CANCELLED);
+    EXPECT_DUE(&first);
+    move(*state, &first, JOB_SUCCEEDED);
+    EXPECT_DUE(&last);
+}
+
+static void who_is_put_back_gets_its_old_place_but_not_beside_one_that_runs(void **state)
+{
+    struct result_record result = inserted_result(*state, 1);
+    struct job_record first = lined_up(*state, &result, "a");
+    struct job_record second = lined_up(*state, &result, "a");
+    struct job_record third = lined_up(*state, &result, "a");
+
+    move(*state, &first, JOB_DEAD);
+    move(*state, &second, JOB_RUNNING);
+    move(*state, &first, JOB_WAITING);
+    EXPECT_NONE_DUE();
+    move(*state, &second, JOB_SUCCEEDED);
+    EXPECT_DUE(&first);
+    move(*state, &first, JOB_DEAD);
+    EXPECT_DUE(&third);
+    move(*state, &first, JOB_WAITING);
+    EXPECT_DUE(&first);
+}
+
+static void a_line_is_of_one_hook(void **state)
+{
+    struct result_record result = inserted_result(*state, 1);
+    struct job_record other = a_job(&result, "archive");
+
+    other.order_key = "a";
+    writes(*state, insert, &other);
+    struct job_record job = lined_up(*state, &result, "a");
+    EXPECT_DUE(&job);
+}
+
 /* ---- hooks ---- */
 
 static void counts_follow_the_jobs(void **state)
@@ -343,11 +457,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_job_comes_back_as_it_was_queued),
         CASE(an_update_writes_what_changes),
+        CASE(one_that_waits_again_was_queued_anew),
         CASE(a_job_that_is_not_there_is_not_found),
         CASE(a_job_belongs_to_a_result),
         CASE(lists_are_filtered_and_newest_first),
         CASE(due_jobs_come_earliest_first),
         CASE(the_next_time_is_that_of_the_earliest_waiting),
+        CASE(only_the_first_of_a_line_is_due),
+        CASE(who_left_the_middle_of_a_line_is_not_waited_for),
+        CASE(who_is_put_back_gets_its_old_place_but_not_beside_one_that_runs),
+        CASE(a_line_is_of_one_hook),
         CASE(counts_follow_the_jobs),
         CASE(a_hook_is_paused_until_it_is_resumed),
         cmocka_unit_test(states_have_the_names_of_the_contract),

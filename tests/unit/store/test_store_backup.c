@@ -205,8 +205,25 @@ static void rows_that_lost_their_parent_are_found(void **state)
 
     run_sql(
         fixture_path(fixture, "state/state.db"),
-        "INSERT INTO jobs VALUES (1, 'x', 'notify', 77, 'waiting', 0, 0, 0, NULL, 0, 0, NULL)");
+        "INSERT INTO jobs VALUES (1, 'x', 'notify', 77, 'waiting', 0, 0, 0, NULL, 0, 0, NULL, 0,"
+        " NULL, 0)");
     assert_int_equal(findings(fixture), 1);
+}
+
+static void a_line_that_nobody_leads_is_found(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *path = fixture_path(fixture, "state/state.db");
+
+    both(fixture, "x");
+    run_sql(
+        path, "INSERT INTO jobs SELECT 1, 'x', 'notify', seq, 'waiting', 0, 0, 0, NULL, 0, 0, NULL,"
+              " 0, 'workflow:a', 0 FROM results LIMIT 1;"
+              "INSERT INTO jobs SELECT 2, 'y', 'notify', seq, 'waiting', 0, 0, 0, NULL, 0, 0, NULL,"
+              " 0, 'workflow:a', 1 FROM results LIMIT 1;");
+    assert_int_equal(findings(fixture), 0);
+    run_sql(path, "UPDATE jobs SET held = 1");
+    assert_int_equal(findings(fixture), 2);
 }
 
 static void a_damaged_page_is_found(void **state)
@@ -239,6 +256,7 @@ int main(void)
         CASE(a_sound_store_has_no_findings),
         CASE(a_log_that_ends_before_the_cursor_is_found),
         CASE(rows_that_lost_their_parent_are_found),
+        CASE(a_line_that_nobody_leads_is_found),
         CASE(a_damaged_page_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
