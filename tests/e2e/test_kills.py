@@ -1,61 +1,16 @@
 # SPDX-License-Identifier: MIT
 """kill -9 at any moment: what got a 200 is on disk, and its hook runs."""
-import contextlib
 import os
 import random
 import signal
-import socket
 import threading
 
-from support import build, processes
+from support import build, kills, processes
 from support.daemon import PLAIN, RECEIVER, WORKER
 from support.runs import launch_many
-from support.waiting import becomes_true_within, wait_for
+from support.waiting import wait_for
 
 KILLS = 20
-HOOK = """#!/bin/sh
-cat > /dev/null
-echo "$CALLBACK_RESULT_ID" >> hook.log
-"""
-
-
-def fixed_port(listener):
-    """A port that stays the daemon's across its restarts, given by the kernel."""
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        listener["address"] = f"127.0.0.1:{chosen.getsockname()[1]}"
-    return listener["address"]
-
-
-def configure(daemon):
-    daemon.write_program("hook.sh", HOOK)
-    daemon.hook(name="note", endpoint="results", command=["./hook.sh"], concurrency=4)
-    daemon.config["public_url"] = "http://" + fixed_port(daemon.config["listen"][PLAIN])
-    fixed_port(daemon.config["admin"])
-
-
-def answers(daemon):
-    with contextlib.suppress(OSError):
-        return daemon.is_ready()
-    return False
-
-
-def kill_supervisor(daemon):
-    below = processes.descendants(daemon.pid)
-    processes.kill(daemon.pid)
-    daemon.process.wait()
-    daemon.launch()
-    becomes_true_within(2, "the service answers again", lambda: answers(daemon))
-    # Hooks of the dead supervisor's worker must not outlive it either.
-    wait_for("all of the dead supervisor is gone",
-             lambda: not any(processes.exists(pid) for pid in below))
-
-
-def kill_child(daemon, title):
-    pid = wait_for(f"there is a {title}", lambda: daemon.child(title))
-    processes.kill(pid)
-    wait_for("another one serves", lambda: daemon.child(title) not in (None, pid))
-    becomes_true_within(1, "the service answers again", lambda: answers(daemon))
-
 
 class Load:
     """Runs launched by a thread of their own; how far it is sets when something is killed."""
@@ -88,18 +43,20 @@ def test_nothing_is_lost_by_kill_9(daemon, sim):
     seed = int(os.environ.get("CALLBACKD_TEST_SEED", random.randrange(2**32)))
     print(f"CALLBACKD_TEST_SEED={seed}")
     chance = random.Random(seed)
-    configure(daemon)
+    kills.configure(daemon)
     daemon.start()
     # The sender tries again when it got no answer, as PromptLayer may or may not.
     load = Load(daemon, sim, count, {"order": 200, "retries": 200, "retry_ms": 50})
     try:
         for _ in range(KILLS):
             load.wait_for_more(chance.randrange(1, count // KILLS))
-            what = chance.choice([RECEIVER, WORKER, "supervisor"])
+            what = chance.choice([RECEIVER, WORKER, "supervisor", "group"])
             if what == "supervisor":
-                kill_supervisor(daemon)
+                kills.kill_supervisor(daemon)
+            elif what == "group":
+                kills.kill_group(daemon)
             else:
-                kill_child(daemon, what)
+                kills.kill_child(daemon, what)
     finally:
         load.join()
 
@@ -111,7 +68,7 @@ def test_nothing_is_lost_by_kill_9(daemon, sim):
     assert stored == {run.run_id: sent[run.execution_id] for run in load.runs}
     wait_for("every job has ended", lambda: daemon.decided(
         "SELECT count(*) FROM jobs WHERE state = 'succeeded'") == [(count,)])
-    ran = set((daemon.directory / "hook.log").read_text().split())
+    ran = set(kills.noted(daemon))
     assert ran == {row[0] for row in daemon.received(
         "SELECT id FROM received WHERE duplicate_of IS NULL")}
     assert daemon.received("PRAGMA integrity_check") == [("ok",)]
@@ -120,7 +77,7 @@ def test_nothing_is_lost_by_kill_9(daemon, sim):
 
 
 def test_a_dead_supervisor_leaves_no_listener_behind(daemon):
-    configure(daemon)
+    kills.configure(daemon)
     daemon.start()
     place = daemon.place(PLAIN)
     below = processes.descendants(daemon.pid)

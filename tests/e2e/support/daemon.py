@@ -51,6 +51,7 @@ class Daemon:
         self.certificates = certificates
         self.config_path = self.directory / "callbackd.json"
         self.config = usual_configuration(certificates)
+        self.program = build.CALLBACKD
         self.key = secrets.token_hex(32).encode()
         self.token, self.read_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         for name, secret in [("run-token.key", self.key), ("admin.token", self.token.encode()),
@@ -102,7 +103,7 @@ class Daemon:
         """Starts the process and returns at once."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, build.CALLBACKD, "--config", str(self.config_path), *arguments],
+                [*self.wrapper, self.program, "--config", str(self.config_path), *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 env=environment or self.environment, start_new_session=True)
 
