@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# packages.sh [--list] build|tests|bench|fresh-machine...: the Debian packages that
+# packages.sh [--list] build|tests|soak|bench|fresh-machine...: the Debian packages that
 # each of these needs, in one place. Installs those that are missing; does nothing,
 # and needs no network and no rights, when none is. As root, or with sudo.
 set -euo pipefail
@@ -17,7 +17,10 @@ readonly BUILD=(
 readonly TESTS=(
     clang llvm libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
     binutils python3 python3-pytest python3-pytest-xdist nginx curl git
+    e2fsprogs xfsprogs mount util-linux libeatmydata1 patchelf
 )
+# What tests/soak.sh needs beside the first.
+readonly SOAK=(python3 e2fsprogs xfsprogs mount util-linux libeatmydata1 patchelf)
 # What tests/bench/run.sh needs beside the first.
 readonly BENCH=(python3 nginx wrk webhook)
 # What tests/fresh-machine.sh needs.
@@ -32,6 +35,7 @@ packages_of() {
     case $1 in
     build) printf '%s\n' "${BUILD[@]}" ;;
     tests) printf '%s\n' "${TESTS[@]}" ;;
+    soak) printf '%s\n' "${SOAK[@]}" ;;
     bench) printf '%s\n' "${BENCH[@]}" ;;
     fresh-machine) printf '%s\n' "${FRESH_MACHINE[@]}" ;;
     *) die "there is no group $1" ;;
@@ -92,7 +96,7 @@ main() {
         list=yes
         shift
     fi
-    [[ $# -ge 1 ]] || die "usage: packages.sh [--list] build|tests|bench|fresh-machine..."
+    [[ $# -ge 1 ]] || die "usage: packages.sh [--list] build|tests|soak|bench|fresh-machine..."
     local -a wanted=() missing=()
     for group in "$@"; do
         packages=$(packages_of "$group") || exit

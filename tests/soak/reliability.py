@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""reliability.py OUTCOMES DOCUMENT: writes the latest outcome of each long test into DOCUMENT,
+between the marks; what stands outside of them is left alone."""
+import json
+import pathlib
+import sys
+
+BEGIN = "<!-- Measured: written by tests/soak/reliability.py. -->\n"
+END = "<!-- Measured: end. -->\n"
+HEAD = "# Reliability\n\n"
+MIB = 2**20
+
+
+def latest(path):
+    """{(test, file system or None): outcome}"""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return {(line["test"], line.get("on")): line for line in lines}
+
+
+def verdict(outcome):
+    machine = outcome["machine"]
+    on = outcome.get("on") or machine["file_system"]
+    return (f"{machine['date']}, {max(1, round(outcome['took_s'] / 60))} min on {on}: "
+            f"**{'passed' if outcome['passed'] else 'FAILED'}**.\n"
+            + "".join(f"\n- {fault}" for fault in outcome["faults"][:5])
+            + ("\n" if outcome["faults"] else ""))
+
+
+def machines(outcomes):
+    """Each of them once; they are the same, but for a document that grew over time."""
+    found = {}
+    for outcome in outcomes.values():
+        machine = outcome["machine"]
+        key = (f"{machine['cpu']}, {machine['cores']} cores ({machine['virtual']}), "
+               f"{machine['memory_mib'] // 1024} GiB, {machine['system']}, kernel "
+               f"{machine['kernel']}, SQLite {machine['versions']['SQLite']}")
+        found.setdefault(key, []).append(machine)
+    return "".join(
+        f"{key}; temporary files on {', '.join(sorted({one['file_system'] for one in seen}))}; a "
+        f"synced write took {min(one['sync_us'] for one in seen)} to "
+        f"{max(one['sync_us'] for one in seen)} µs, load average before "
+        f"{min(one['load_before'] for one in seen):.1f} to "
+        f"{max(one['load_before'] for one in seen):.1f}.\n" for key, seen in found.items())
+
+
+def table(head, rows):
+    return "\n".join("| " + " | ".join(row) + " |" for row in
+                     [head, ["---"] * len(head), *rows]) + "\n"
+
+
+def number(value):
+    return f"{value:,}"
+
+
+def kills(outcomes):
+    if not (seen := outcomes.get(("kills", None))) or "rounds" not in seen:
+        return None
+    restarts = ", ".join(f"{name} {seconds} s"
+                         for name, seconds in seen["longest_restart_s"].items())
+    rows = [["rounds, receiver and all processes in turn", number(seen["rounds"])],
+            ["posts acknowledged", number(seen["acknowledged"])],
+            ["posted again, for want of an answer", number(seen["posted_again"])],
+            ["of these stored before the kill, found to be duplicates",
+             number(seen["stored_without_answer"])],
+            ["**missing**", number(seen["missing"])], ["**stored twice**", number(seen["twice"])],
+            ["other bytes, other id than answered",
+             f"{seen['altered']}, {seen['misnamed']}"],
+            ["results whose hook did not run", number(seen["hooks_missing"])],
+            ["hooks that ran again, for their end was not recorded",
+             number(seen["hooks_ran_again"])],
+            ["longest until it served again", restarts]]
+    return ("### kill -9 under load\n\n" + verdict(seen) + "\n" + table(["", ""], rows) +
+            "\nBoth databases pass `PRAGMA integrity_check`, while it runs and after a stop; no "
+            "process is left.\n")
+
+
+def power(outcomes):
+    rows, verdicts = [], []
+    for (test, system), seen in sorted(outcomes.items(), key=lambda item: str(item[0])):
+        if not test.startswith("power") or "acknowledged" not in seen:
+            continue
+        control = test == "power-control"
+        verdicts.append(f"- {verdict(seen)}" if not control or not seen["passed"] else "")
+        rows.append([f"{system}, syncs do nothing" if control else system,
+                     "until a loss" if control else number(seen["cuts"]),
+                     number(seen["acknowledged"]), f"**{number(seen['missing'])}**",
+                     "" if control else number(seen["twice"]),
+                     "" if control else number(seen["acknowledged_after_the_cut"])])
+    if not rows:
+        return None
+    return ("### Power cuts\n\n" + "".join(verdicts) + "\n" + table(
+        ["file system", "cuts", "acknowledged before a cut", "missing", "stored twice",
+         "posted after the cut and acknowledged"], rows) +
+        "\nThe file system, in an image, is shut down under load, so that nothing more reaches it; "
+        "then it is mounted again. The runs without syncs must lose results, or the others would "
+        "prove nothing. Not tested: a disk that loses what it said it had flushed.\n")
+
+
+def flat(outcomes):
+    if not (seen := outcomes.get(("flat", None))) or "posts" not in seen:
+        return None
+    names = {"memory": "memory (PSS of all processes), MiB", "descriptors": "descriptors",
+             "threads": "threads", "wal": "write-ahead files, MiB",
+             "lag": "worker's lag, posts"}
+
+    def text(value):
+        return f"{value:,.1f}" if value % 1 else f"{value:,.0f}"
+
+    rows = [[names[row["name"]], *(text(row[key]) for key in ("first", "second", "last", "most"))]
+            for row in seen["table"]]
+    posts = seen["posts"]
+    share = "half of the" if abs(seen["rate_per_s"] * 2 - seen["fastest_per_s"]) <= 2 else "of the"
+    return (f"### {seen['minutes']:g} minutes of load\n\n" + verdict(seen) +
+            f"\n{number(seen['rate_per_s'])} posts a second, {share} "
+            f"{seen['fastest_per_s']:,} that it took at most, and {seen['hooks_per_s']:g} a second with a hook: "
+            f"{posts['all']:,} posts and {seen['hooks']:,} hooks, all answered and ended well; p50 "
+            f"{posts['p50_us'] / 1e3:,.1f} ms, p99 {posts['p99_us'] / 1e3:,.1f} ms.\n\n" +
+            table(["", "at first", "second quarter", "last quarter", "greatest"], rows) +
+            "\nMemory is the median of a quarter, the others are its greatest.\n")
+
+
+def scale(outcomes):
+    if not (seen := outcomes.get(("scale", None))) or "table" not in seen:
+        return None
+
+    def text(times):
+        return f"{times['median_s'] * 1e3:,.2f} / {times['p99_s'] * 1e3:,.2f}"
+
+    rows = [[row["name"], text(row["small"]), text(row["large"])] for row in seen["table"]]
+    rates = seen.get("reading_per_s", {"small": 0, "large": 0})
+    rows.append(["results a second that the worker takes in", number(rates["small"]),
+                 number(rates["large"])])
+    return (f"### {seen['rows']:,} results stored\n\n" + verdict(seen) +
+            f"\nPosts acknowledged a second, with {seen['rows']:,} results ÷ with none: "
+            f"**{seen['acks_ratio']:.2f}** ({min(seen['acks_ratios']):.2f} – "
+            f"{max(seen['acks_ratios']):.2f}). The store has {seen['bytes'] / MIB / 1024:,.1f} "
+            "GiB.\n\n" +
+            table(["median / p99, ms", f"{seen['small_rows']:,} results",
+                   f"{seen['rows']:,} results"], rows))
+
+
+def measured(outcomes):
+    parts = [part for part in (kills(outcomes), power(outcomes), flat(outcomes), scale(outcomes))
+             if part]
+    return ("\n## Measured\n\nBy `tests/soak.sh --write`; a short form of each runs in "
+            "`tests/run.sh`.\n\n" + machines(outcomes) + "\n" + "\n".join(parts) + "\n")
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    outcomes, document = map(pathlib.Path, sys.argv[1:])
+    text = document.read_text() if document.exists() else HEAD
+    before, begin, rest = text.partition(BEGIN)
+    if begin:
+        _, end, after = rest.partition(END)
+        if not end:
+            sys.exit(f"{document}: the mark of the measured part's end is missing")
+    else:
+        before, after = text.rstrip("\n") + "\n\n", ""
+    document.write_text(before + BEGIN + measured(latest(outcomes)) + END + after)
+
+
+if __name__ == "__main__":
+    main()
