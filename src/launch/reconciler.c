@@ -63,13 +63,23 @@ static bool handle(struct reconciler *reconciler, const struct reconcile_task *t
     return true;
 }
 
-static void tick(struct reconciler *reconciler)
+/* Said once when it begins and once when it ends, however many looks fail between. */
+static void look(struct reconciler *reconciler)
 {
     struct error error = {0};
+    bool failed = reconcile_collect(reconciler, clock_wall_ms(), &error) != 0;
+    if (failed && !reconciler->blind)
+        log_error("cannot look for missing results, it keeps trying", LOG_ERROR(&error));
+    if (!failed && reconciler->blind)
+        log_info("looks for missing results again");
+    reconciler->blind = failed;
+}
+
+static void tick(struct reconciler *reconciler)
+{
     int requests = 0;
     struct reconcile_tasks *tasks = &reconciler->tasks;
-    if (reconcile_collect(reconciler, clock_wall_ms(), &error) != 0)
-        log_error("cannot look for missing results", LOG_ERROR(&error));
+    look(reconciler);
     for (int i = 0; i < tasks->count && requests < REQUESTS_PER_TICK; i++)
         if (handle(reconciler, &tasks->items[i]))
             requests++;

@@ -57,6 +57,7 @@ struct reconciler {
     struct reconcile_tasks tasks;
     int outages;            /* requests in a row that got no answer */
     int64_t quiet_until_ms; /* monotonic: the API is not asked before */
+    bool blind;             /* the last look into the store failed, and was logged */
 
     int stop_patience_s; /* how long a stop lets a request under way go on */
 

@@ -227,6 +227,59 @@ static void stopping_none_is_fine(void **state)
     reconciler_stop(NULL);
 }
 
+/* ---- a store that fails ---- */
+
+static void wait_for_ticks(struct reconciler *reconciler, int count)
+{
+    for (int i = 0; i <= count; i++) {
+        bool taken = false;
+        reconciler_wake(reconciler);
+        while (!taken) {
+            pthread_mutex_lock(&reconciler->lock);
+            taken = !reconciler->woken;
+            pthread_mutex_unlock(&reconciler->lock);
+            sched_yield();
+        }
+    }
+}
+
+static int times(const char *text, const char *words)
+{
+    int count = 0;
+    for (; (text = strstr(text, words)) != NULL; text += strlen(words))
+        count++;
+    return count;
+}
+
+static void a_store_that_fails_is_logged_once_and_once_when_it_works(void **state)
+{
+    struct ledger_fixture *f = *state;
+    char log[65536] = "";
+    char directory[300];
+    char away[300];
+    FILE *captured = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    assert_non_null(captured);
+    snprintf(directory, sizeof directory, "%s/state", f->directory);
+    snprintf(away, sizeof away, "%s/away", f->directory);
+    dup2(fileno(captured), STDERR_FILENO);
+    log_open(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, "test");
+    assert_int_equal(rename(directory, away), 0);
+    struct reconciler *reconciler = start(f);
+    wait_for_ticks(reconciler, 4);
+    assert_int_equal(rename(away, directory), 0);
+    wait_for_ticks(reconciler, 4);
+    reconciler_stop(reconciler);
+    log_open(LOG_FORMAT_LOGFMT, LOG_LEVEL_ERROR, "test");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    rewind(captured);
+    (void)!fread(log, 1, sizeof log - 1, captured);
+    fclose(captured);
+    assert_int_equal(times(log, "cannot look for missing results"), 1);
+    assert_int_equal(times(log, "looks for missing results again"), 1);
+}
+
 RECONCILER_TESTS(
     LEDGER_TEST(an_overdue_run_is_polled_and_completed),
     LEDGER_TEST(a_run_that_is_still_running_stays_overdue),
@@ -241,4 +294,5 @@ RECONCILER_TESTS(
     LEDGER_TEST(a_wake_brings_what_is_new_and_leaves_the_rest_its_time),
     LEDGER_TEST(every_run_of_many_has_its_turn),
     LEDGER_TEST(without_an_api_key_nothing_is_asked_and_time_decides),
+    LEDGER_TEST(a_store_that_fails_is_logged_once_and_once_when_it_works),
     cmocka_unit_test(stopping_none_is_fine))
