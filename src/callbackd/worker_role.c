@@ -46,6 +46,7 @@ struct worker {
     int64_t retire_at_ms; /* monotonic */
     bool failing;         /* the last round met a store error */
     bool gathering;       /* the last round took few: the next is worth waiting for a moment */
+    bool stopping;        /* told so before it could begin */
 };
 
 /* ---- starting and stopping ---- */
@@ -87,13 +88,16 @@ static int open_stores(struct worker *worker, struct error *error)
         .wake_fd = worker->handover->wake_fd,
         .keep_rejected = worker->config->store.keep_rejected,
     };
-    worker->log = result_log_open(&options, error);
-    worker->state = worker->log != NULL ? state_open(directory, error) : NULL;
+    if (worker->log == NULL)
+        worker->log = result_log_open(&options, error);
+    if (worker->log != NULL && worker->state == NULL)
+        worker->state = state_open(directory, error);
     return worker->state != NULL ? 0 : -1;
 }
 
 static int start_engine(struct worker *worker, struct error *error)
 {
+    free(worker->runtime_directory);
     worker->runtime_directory = choose_runtime_directory(worker->config);
     if (worker->runtime_directory == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for the runtime directory");
@@ -125,11 +129,58 @@ static int start_admin(struct worker *worker, struct error *error)
     return worker->admin != NULL ? 0 : -1;
 }
 
+/* What the store decides about. The admin before the engine, which must write first: somebody
+ * has to be able to say what is wrong. */
+static int start_on_store(struct worker *worker, struct error *error)
+{
+    if (open_stores(worker, error) != 0 ||
+        (worker->admin == NULL && start_admin(worker, error) != 0))
+        return -1;
+    return start_engine(worker, error);
+}
+
+static void note_failure(struct worker *worker, const struct error *error)
+{
+    if (!worker->failing)
+        log_error("worker cannot go on, it keeps trying", LOG_ERROR(error));
+    worker->failing = true;
+}
+
+/* No supervisor, no service: a new one waits for our lock, and hooks must not outlive us. What
+ * they were doing is found in state.db as interrupted and queued again. */
+static _Noreturn void die_with_hooks(void)
+{
+    process_kill_descendants(NULL);
+    _exit(EXIT_FAILED);
+}
+
+/* Before the next try. -1: the supervisor wants something else. */
+static int wait_for_store(struct worker *worker, struct error *error)
+{
+    struct pollfd control = {.fd = HANDOVER_CONTROL_FD, .events = POLLIN};
+    struct handover_reload reload = {0};
+    if (poll(&control, 1, ERROR_DELAY_MS) <= 0)
+        return 0;
+    enum handover_message message = handover_listen(HANDOVER_CONTROL_FD, &reload);
+    handover_reload_fini(&reload);
+    if (message == HANDOVER_GONE)
+        die_with_hooks();
+    worker->stopping = message == HANDOVER_STOP;
+    if (message == HANDOVER_NONE)
+        return 0;
+    /* Whoever is started in our place has the new configuration. */
+    return error_set(error, ERROR_BUSY, "told otherwise before it could begin");
+}
+
 static int worker_start(struct worker *worker, struct error *error)
 {
-    if (http_client_init(error) != 0 || open_stores(worker, error) != 0 ||
-        start_engine(worker, error) != 0 || start_admin(worker, error) != 0)
+    if (http_client_init(error) != 0)
         return -1;
+    while (start_on_store(worker, error) != 0) {
+        note_failure(worker, error);
+        if (wait_for_store(worker, error) != 0)
+            return -1;
+    }
     worker->reconciler =
         reconciler_start(worker->config, worker->state, worker->log, worker->metrics, error);
     if (worker->reconciler == NULL)
@@ -250,9 +301,7 @@ static int64_t work(struct worker *worker)
     if (outcome >= 0 && do_chores(worker, clock_monotonic_ms(), &error) != 0)
         outcome = -1;
     if (outcome < 0) {
-        if (!worker->failing)
-            log_error("worker cannot go on, it keeps trying", LOG_ERROR(&error));
-        worker->failing = true;
+        note_failure(worker, &error);
         return ERROR_DELAY_MS;
     }
     if (worker->failing)
@@ -267,14 +316,6 @@ static void drain_eventfd(int fd)
 {
     uint64_t count;
     (void)!read(fd, &count, sizeof(count));
-}
-
-/* No supervisor, no service: a new one waits for our lock, and hooks must not outlive us. What
- * they were doing is found in state.db as interrupted and queued again. */
-static _Noreturn void die_with_hooks(void)
-{
-    process_kill_descendants(NULL);
-    _exit(EXIT_FAILED);
 }
 
 /* Until the supervisor says stop; returns how long hooks may still run. */
@@ -316,7 +357,7 @@ int worker_role(struct handover *handover, struct metrics *metrics)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (worker_start(&worker, &error) == 0) {
         hooks_grace_ms = serve(&worker);
-    } else {
+    } else if (!worker.stopping) {
         log_error("worker not started", LOG_ERROR(&error));
         status = EXIT_FAILED;
     }
