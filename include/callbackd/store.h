@@ -66,6 +66,9 @@ struct result_log_options {
     size_t queue_max;         /* posts that may wait; beyond it ERROR_BUSY. 0: 4096 */
     int keep_rejected;        /* rows */
     bool checkpoint_at_start; /* the receiver: empties the WAL before the first append */
+    /* What is wrong with the store (it is gone, or damaged) is no reason not to open it: each
+     * call says so, until it is mended. */
+    bool wait_for_store;
 };
 
 struct result_log *result_log_open(const struct result_log_options *options, struct error *error);

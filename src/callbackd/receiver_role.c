@@ -77,6 +77,8 @@ int receiver_role(struct handover *handover, struct metrics *metrics)
         .wake_fd = handover->wake_fd,
         .keep_rejected = handover->config->store.keep_rejected,
         .checkpoint_at_start = true,
+        /* A sender is told 503, and learns nothing from a connection that nobody accepts. */
+        .wait_for_store = true,
     };
     struct result_log *log = result_log_open(&log_options, &error);
     struct receiver_options options = {

@@ -39,6 +39,7 @@ struct db {
     int64_t read_limit_ms;
     int64_t read_until_ms;
     int wal_pages;
+    bool damaged;
 };
 
 sqlite3 *db_handle(struct db *db)
@@ -96,6 +97,23 @@ static enum error_code error_code_of(int code)
     }
 }
 
+/* SQLite calls it damage too when the system cannot read, which may pass. */
+static bool is_failed_read(int errnum)
+{
+    return errnum == EIO || errnum == ENXIO || errnum == ERANGE;
+}
+
+static int fail_damaged(struct db *db, int code, int errnum, const char *said, struct error *error)
+{
+    if (is_failed_read(errnum))
+        return error_set_errno(error, ERROR_STORE, errnum, "%s cannot be read", db->path);
+    db->damaged = true;
+    return error_set(
+        error, ERROR_CORRUPT,
+        "%s: %s (%d): stop callbackd, move it away and put a copy in its place (docs/STORE.md)",
+        db->path, said, code);
+}
+
 int db_fail(struct db *db, int code, struct error *error)
 {
     int called = errno; /* SQLite does not pass on the reason of a failed write */
@@ -113,6 +131,9 @@ int db_fail(struct db *db, int code, struct error *error)
             return error_set_errno(
                 error, error_code_of(code), errnum, "%s: %s (%d)", db->path, said, code);
         break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return fail_damaged(db, code, called, said, error);
     case SQLITE_INTERRUPT:
         return error_set(
             error, ERROR_TIMEOUT, "the question took longer than %lld ms: narrow it",
@@ -227,6 +248,11 @@ static bool is_same_file(const char *path, const struct file_identity *identity)
 bool db_moved(const struct db *db)
 {
     return !is_same_file(db->path, &db->file) || !is_same_file(db->wal_path, &db->wal);
+}
+
+bool db_is_damaged(const struct db *db)
+{
+    return db->damaged;
 }
 
 static int checkpoint(struct db *db, int mode)

@@ -59,6 +59,8 @@ int db_number(struct db *db, const char *sql, int64_t *number_out, struct error 
 /* Has the database or its WAL been renamed, removed or replaced under us? Then what is written
  * would go to files that nobody finds again. Two stat() calls. */
 bool db_moved(const struct db *db);
+/* Has SQLite met content that it never wrote? */
+bool db_is_damaged(const struct db *db);
 bool db_in_transaction(struct db *db);
 int64_t db_last_insert(struct db *db); /* the rowid */
 

@@ -72,6 +72,7 @@ static int open_writer(
         .cache_kib = WRITER_CACHE_KIB,
         .metrics = log->metrics,
         .checkpoint_first = options->checkpoint_at_start,
+        .wait_for_store = options->wait_for_store,
         .settled = settled,
         .context = log,
     };
@@ -154,8 +155,10 @@ int result_log_check(struct result_log *log, struct error *error)
     if (!writer_is_healthy(&log->writer))
         return group_commit_submit(log->group, &trial.group, error);
     db = reader_pool_take(&log->readers, error);
-    if (db == NULL)
-        return error_prefix(error, "the store cannot be read");
+    if (db == NULL) {
+        writer_doubt(&log->writer, error);
+        return -1;
+    }
     reader_pool_give(&log->readers, db);
     return 0;
 }

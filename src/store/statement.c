@@ -7,8 +7,10 @@
 static int prepare(
     struct statement *statement, const char *sql, unsigned flags, struct error *error)
 {
-    int code =
-        sqlite3_prepare_v3(db_handle(statement->db), sql, -1, flags, &statement->handle, NULL);
+    int code;
+
+    errno = 0; /* db_fail tells what comes of it */
+    code = sqlite3_prepare_v3(db_handle(statement->db), sql, -1, flags, &statement->handle, NULL);
 
     return code == SQLITE_OK ? 0 : db_fail(statement->db, code, error);
 }

@@ -57,6 +57,34 @@ static void note_failure(struct writer *writer, const struct error *error)
     note_health(writer, false, error);
 }
 
+/* It stays open, with nothing begun, for as long as the file is the same. false: not damaged, or
+ * not to be kept. */
+static bool keep_damaged(struct writer *writer, const struct error *error)
+{
+    if (writer->db == NULL || !db_is_damaged(writer->db))
+        return false;
+    if (db_in_transaction(writer->db) && db_execute(writer->db, "ROLLBACK", NULL) < 0)
+        return false;
+    writer->damage = *error;
+    if (error->code != ERROR_CORRUPT)
+        error_set(&writer->damage, ERROR_CORRUPT, "%s is damaged", writer->path);
+    return true;
+}
+
+static void mistrust_connection(struct writer *writer, const struct error *error)
+{
+    if (!keep_damaged(writer, error))
+        drop_connection(writer);
+}
+
+static int refuse_damaged(const struct writer *writer, struct error *error)
+{
+    if (writer->db == NULL || !db_is_damaged(writer->db))
+        return 0;
+    *error = writer->damage;
+    return -1;
+}
+
 static int begin_connected(struct writer *writer, struct error *error)
 {
     if (checkpoint_if_due(writer, error) == 0 &&
@@ -64,7 +92,7 @@ static int begin_connected(struct writer *writer, struct error *error)
         return 0;
     /* Waiting in vain for another writer says nothing against our connection. */
     if (error->code != ERROR_BUSY)
-        drop_connection(writer);
+        mistrust_connection(writer, error);
     return -1;
 }
 
@@ -74,7 +102,8 @@ static int writer_begin(void *store, struct error *error)
 
     if (writer->db != NULL && db_moved(writer->db))
         drop_connection(writer);
-    if (connect_if_needed(writer, error) == 0 && begin_connected(writer, error) == 0)
+    if (refuse_damaged(writer, error) == 0 && connect_if_needed(writer, error) == 0 &&
+        begin_connected(writer, error) == 0)
         return 0;
     note_failure(writer, error);
     return -1;
@@ -103,7 +132,7 @@ static enum group_outcome writer_run(
     if (savepoint && db_execute(writer->db, "SAVEPOINT work", error) < 0)
         return GROUP_LOST;
     result = work->run(writer->db, work, error);
-    if (!db_in_transaction(writer->db))
+    if (!db_in_transaction(writer->db) || db_is_damaged(writer->db))
         return GROUP_LOST;
     if (result == 0)
         return savepoint && db_execute(writer->db, "RELEASE work", error) < 0 ? GROUP_LOST
@@ -131,9 +160,12 @@ static void writer_abandon(void *store, const struct error *lost)
 
     if (lost == NULL && db_execute(writer->db, "ROLLBACK", NULL) == 0)
         return;
-    drop_connection(writer);
-    if (lost != NULL)
-        note_failure(writer, lost);
+    if (lost == NULL) {
+        drop_connection(writer);
+        return;
+    }
+    mistrust_connection(writer, lost);
+    note_failure(writer, lost);
 }
 
 static void checkpoint_if_long(struct writer *writer)
@@ -149,6 +181,8 @@ static void checkpoint_if_long(struct writer *writer)
             "the write-ahead file cannot be emptied and grows", LOG_TEXT("file", writer->path),
             LOG_ERROR(&error));
     writer->checkpoint_failed = failed;
+    if (failed && keep_damaged(writer, &error))
+        note_failure(writer, &error);
 }
 
 static void writer_settle(void *store, bool committed)
@@ -171,6 +205,11 @@ const struct group_operations writer_operations = {
     .settle = writer_settle,
 };
 
+static bool may_open_later(const struct writer *writer, enum error_code code)
+{
+    return writer->wait_for_store || code == ERROR_STORE || code == ERROR_BUSY;
+}
+
 int writer_open(struct writer *writer, struct error *error)
 {
     struct error own = {0};
@@ -179,7 +218,7 @@ int writer_open(struct writer *writer, struct error *error)
     writer->checkpoint_due = writer->checkpoint_first;
     if (connect_if_needed(writer, &own) == 0 && checkpoint_if_due(writer, &own) == 0)
         return 0;
-    if (own.code == ERROR_STORE || own.code == ERROR_BUSY) {
+    if (may_open_later(writer, own.code)) {
         drop_connection(writer);
         note_failure(writer, &own);
         return 0;
@@ -198,4 +237,9 @@ void writer_close(struct writer *writer)
 bool writer_is_healthy(struct writer *writer)
 {
     return atomic_load(&writer->healthy);
+}
+
+void writer_doubt(struct writer *writer, const struct error *error)
+{
+    note_health(writer, false, error);
 }

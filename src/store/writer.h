@@ -3,7 +3,9 @@
  * The writing connection of a database and the transactions of its group commit
  * (group_commit.h). After a commit that failed, the connection is not believed
  * any more: it is closed and opened anew, at the next batch or a later one, so
- * that the store works again by itself when the fault has ended.
+ * that the store works again by itself when the fault has ended. Damage does not
+ * end by itself, and some transactions would still succeed: after the first one
+ * that met it there is none any more on that file.
  *
  * Threads: all but writer_is_healthy belongs to the committer thread.
  */
@@ -37,8 +39,12 @@ struct writer {
     /* After each batch, once the waiters were woken; may be NULL. */
     void (*settled)(void *context, bool committed);
     void *context;
+    /* writer_open() does not fail for what is wrong with the store: each transaction says so,
+     * until people have mended it. */
+    bool wait_for_store;
 
     struct db *db; /* NULL: to be opened */
+    struct error damage; /* why a damaged `db` is used no more */
     bool checkpoint_due;
     bool checkpoint_failed; /* logged already */
     _Atomic bool healthy;
@@ -48,11 +54,14 @@ struct writer {
 extern const struct group_operations writer_operations;
 
 /* The first opening. 0 too when the store cannot be written now but may be later (logged);
- * -1 for what only people can mend. */
+ * -1 for what only people can mend, unless the writer is to wait for that. */
 int writer_open(struct writer *writer, struct error *error);
 void writer_close(struct writer *writer);
 
 /* Did the last transaction succeed? From any thread. */
 bool writer_is_healthy(struct writer *writer);
+/* Somebody found, without a transaction, that there cannot be one: logged, and not healthy until
+ * one has succeeded. From any thread. */
+void writer_doubt(struct writer *writer, const struct error *error);
 
 #endif
