@@ -120,6 +120,13 @@ int hook_engine_running(const struct hook_engine *engine);
 int hook_engine_reload(
     struct hook_engine *engine, const struct config *config, struct error *error);
 
+/* Visits the hooks that jobs wait for and that the configuration has not: they were renamed or
+ * removed. Not 0 stops, and is returned. The engine logs them when it starts and reloads. */
+typedef int hook_orphan_visitor(void *context, const char *hook, const struct hook_counts *counts);
+int hook_visit_orphans(
+    struct state_tx *tx, const struct config *config, hook_orphan_visitor *visit, void *context,
+    struct error *error);
+
 /* No new starts; running hooks get SIGTERM after `grace_ms` and SIGKILL 2 s later; ends are
  * recorded (ended by us: interrupted, queued again). Blocks until none runs, then frees. */
 void hook_engine_stop(struct hook_engine *engine, int64_t grace_ms);

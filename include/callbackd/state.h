@@ -310,6 +310,9 @@ struct hook_counts {
 };
 int state_hook_counts(
     struct state_tx *tx, const char *hook, struct hook_counts *counts_out, struct error *error);
+/* The first name of a hook that comes after this one ("" is before all) and that jobs are or were
+ * of; NULL when there is none. The caller frees. */
+int state_hook_after(struct state_tx *tx, const char *name, char **name_out, struct error *error);
 int state_hook_paused(struct state_tx *tx, const char *hook, bool *paused_out, struct error *error);
 int state_hook_set_paused(struct state_tx *tx, const char *hook, bool paused, struct error *error);
 /* A text of the engine's, by which a rate outlives it: appends it, nothing when there is none. */

@@ -119,7 +119,7 @@ enum colour colour_of_status(const char *status)
         {"overdue", COLOUR_BUSY},      {"running", COLOUR_BUSY},   {"retrying", COLOUR_BUSY},
         {"truncated", COLOUR_BUSY},    {"paused", COLOUR_BUSY},    {"launching", COLOUR_BUSY},
         {"cancelled", COLOUR_FAINT},   {"SUCCESS", COLOUR_GOOD},   {"FAILED", COLOUR_BAD},
-        {"FAILURE", COLOUR_BAD},       {"SKIPPED", COLOUR_FAINT},
+        {"FAILURE", COLOUR_BAD},       {"SKIPPED", COLOUR_FAINT},  {"gone", COLOUR_BAD},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (strcmp(rows[i].name, status) == 0)

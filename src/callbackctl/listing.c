@@ -68,7 +68,6 @@ static void add_cell(
 {
     const char *text = json_get_text(value);
     int64_t number = 0;
-    bool flag = false;
     if (!value || json_type_of(value) == JSON_TYPE_NULL) {
         table_add_text(table, NULL);
     } else if (kind == CELL_TIME && text) {
@@ -78,8 +77,6 @@ static void add_cell(
         if (number >= 0)
             display_size(number, size, sizeof(size));
         table_add_text(table, size);
-    } else if (kind == CELL_PAUSED && json_get_bool(value, &flag)) {
-        table_add_text(table, flag ? "paused" : "active");
     } else if (text) {
         table_add_text(table, text);
     } else {
@@ -99,7 +96,7 @@ int listing_append(
         columns[i] = (struct table_column){
             .heading = listing->columns[i].heading,
             .right = kind == CELL_NUMBER || kind == CELL_SIZE,
-            .status = kind == CELL_STATUS || kind == CELL_PAUSED,
+            .status = kind == CELL_STATUS,
         };
     }
     struct table table;

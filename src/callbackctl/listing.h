@@ -12,7 +12,7 @@
 #include "options.h"
 #include "session.h"
 
-enum cell_kind { CELL_TEXT, CELL_STATUS, CELL_NUMBER, CELL_SIZE, CELL_TIME, CELL_PAUSED };
+enum cell_kind { CELL_TEXT, CELL_STATUS, CELL_NUMBER, CELL_SIZE, CELL_TIME };
 
 struct list_column {
     const char *heading;

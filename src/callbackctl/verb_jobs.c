@@ -184,17 +184,6 @@ const struct verb verb_retry = {
     run_retry,
 };
 
-static int run_cancel(struct session *session, struct error *error)
-{
-    if (!session_operand_id(session, 0, error))
-        return -1;
-    return act(session, "/api/v1/jobs", "/cancel", "is cancelled", error);
-}
-
-const struct verb verb_cancel = {
-    "cancel", "JOB", 1, 1, "cancel a job; a running one is ended", "", NULL, run_cancel,
-};
-
 static const struct option_row replay_options[] = {
     {OPTION_HOOK, "hook", "NAME", "only this hook, whether its conditions hold or not"},
     {OPTION_END, NULL, NULL, NULL},

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs that only list: runs, results, jobs, hooks, rejected. */
+#include <string.h>
+
 #include "listing.h"
 #include "verbs.h"
 
@@ -168,7 +170,7 @@ const struct verb verb_jobs = {
 /* ---- hooks ---- */
 
 static const struct list_column hooks_columns[] = {
-    {"HOOK", "name", CELL_TEXT},         {"STATE", "paused", CELL_PAUSED},
+    {"HOOK", "name", CELL_TEXT},         {"STATE", "state", CELL_STATUS},
     {"ENDPOINT", "endpoint", CELL_TEXT}, {"WAITING", "waiting", CELL_NUMBER},
     {"RUNNING", "running", CELL_NUMBER}, {"SUCCEEDED", "succeeded", CELL_NUMBER},
     {"DEAD", "dead", CELL_NUMBER},       {"OLDEST WAITING", "oldest_waiting_at", CELL_TIME},
@@ -181,13 +183,42 @@ static const struct listing hooks_listing = {
     .none = "the configuration has no hooks",
 };
 
+static void say_gone(const struct json_document *document)
+{
+    const struct json *items = json_get(json_root(document), hooks_listing.items);
+    for (const struct json *item = json_first(items); item; item = json_next(item)) {
+        const char *state = json_get_text(json_get(item, "state"));
+        const char *name = json_get_text(json_get(item, "name"));
+        if (state && name && strcmp(state, "gone") == 0)
+            display_note(
+                "jobs wait for the hook %s, which is not configured: configure it again, or give "
+                "them up with callbackctl cancel --hook %s",
+                name, name);
+    }
+}
+
 static int run_hooks(struct session *session, struct error *error)
 {
-    return listing_run(session, &hooks_listing, error);
+    struct admin_client *admin = session_admin(session, error);
+    struct admin_answer answer;
+    if (!admin || admin_get(admin, hooks_listing.path, &answer, error) != 0)
+        return -1;
+    int status = listing_print(session, &hooks_listing, &answer, error);
+    if (status == 0 && answer.document && !session->display.json)
+        say_gone(answer.document);
+    admin_answer_fini(&answer);
+    return status;
 }
 
 const struct verb verb_hooks = {
-    "hooks", "", 0, 0, "list the hooks with their queues", "", NULL, run_hooks,
+    "hooks",
+    "",
+    0,
+    0,
+    "list the hooks with their queues",
+    "A hook is active or paused; one that is gone is not configured, but jobs wait for it.",
+    NULL,
+    run_hooks,
 };
 
 /* ---- rejected ---- */

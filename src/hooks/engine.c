@@ -13,6 +13,7 @@
 #include "callbackd/log.h"
 #include "callbackd/os.h"
 #include "engine_private.h"
+#include "orphans.h"
 
 enum {
     EVENTS_PER_RUN = 256,
@@ -85,6 +86,7 @@ struct hook_engine *hook_engine_start(
         return NULL;
     }
     metrics_set(engine->metrics, METRIC_JOBS_RUNNING, 0);
+    orphans_warn(engine->state, engine->config);
     return engine;
 }
 
@@ -335,6 +337,7 @@ int hook_engine_reload(struct hook_engine *engine, const struct config *config, 
     engine->slot_count = config->hook_count;
     engine->config = config;
     engine->look_now = true;
+    orphans_warn(engine->state, config);
     return 0;
 }
 

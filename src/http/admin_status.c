@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "admin_private.h"
+#include "callbackd/hooks.h"
 #include "callbackd/text.h"
 
 /* ---- GET /metrics ---- */
@@ -95,6 +96,23 @@ static void write_children(struct json_writer *writer, const struct metrics *met
     json_object_end(writer);
 }
 
+static int write_orphan(void *context, const char *hook, const struct hook_counts *counts)
+{
+    json_member_int(context, hook, counts->waiting);
+    return 0;
+}
+
+struct orphan_look {
+    const struct config *config;
+    struct json_writer *writer;
+};
+
+static int write_orphans(struct state_tx *tx, void *context, struct error *error)
+{
+    struct orphan_look *look = context;
+    return hook_visit_orphans(tx, look->config, write_orphan, look->writer, error);
+}
+
 void admin_status(struct admin_request *request)
 {
     struct admin *admin = request->admin;
@@ -114,10 +132,16 @@ void admin_status(struct admin_request *request)
     const struct config *config = admin_lock_config(admin);
     json_member_text(&writer, "public_url", admin->options.public_url);
     json_member_bool(&writer, "api_key", config->promptlayer.api_key.count > 0);
-    admin_unlock_config(admin);
     write_store(&writer, ready, &error);
     write_worker(&writer, &lag);
     write_children(&writer, admin->options.metrics);
+    json_key(&writer, "orphaned_jobs");
+    json_object_begin(&writer);
+    struct orphan_look look = {config, &writer};
+    /* A store that cannot be read was said to be so above. */
+    (void)state_read(admin->options.state, write_orphans, &look, NULL);
+    json_object_end(&writer);
+    admin_unlock_config(admin);
     json_object_end(&writer);
     admin_answer(request, 200, &json);
     buffer_fini(&json);
@@ -131,6 +155,15 @@ struct hook_listing {
     struct json_writer *writer;
 };
 
+static void write_counts(struct json_writer *writer, const struct hook_counts *counts)
+{
+    json_member_int(writer, "waiting", counts->waiting);
+    json_member_int(writer, "running", counts->running);
+    json_member_int(writer, "succeeded", counts->succeeded);
+    json_member_int(writer, "dead", counts->dead);
+    json_member_time(writer, "oldest_waiting_at", counts->oldest_waiting_ms);
+}
+
 static int write_hook(
     struct state_tx *tx, const struct config_hook *hook, struct json_writer *writer,
     struct error *error)
@@ -142,14 +175,23 @@ static int write_hook(
         return -1;
     json_object_begin(writer);
     json_member_text(writer, "name", hook->name);
+    json_member_text(writer, "state", paused ? "paused" : "active");
     json_member_text(writer, "endpoint", hook->endpoint);
     json_member_bool(writer, "paused", paused);
     json_member_int(writer, "concurrency", hook->concurrency);
-    json_member_int(writer, "waiting", counts.waiting);
-    json_member_int(writer, "running", counts.running);
-    json_member_int(writer, "succeeded", counts.succeeded);
-    json_member_int(writer, "dead", counts.dead);
-    json_member_time(writer, "oldest_waiting_at", counts.oldest_waiting_ms);
+    write_counts(writer, &counts);
+    json_object_end(writer);
+    return 0;
+}
+
+/* Not in the configuration any more, but jobs wait for it. */
+static int write_gone_hook(void *context, const char *name, const struct hook_counts *counts)
+{
+    struct json_writer *writer = context;
+    json_object_begin(writer);
+    json_member_text(writer, "name", name);
+    json_member_text(writer, "state", "gone");
+    write_counts(writer, counts);
     json_object_end(writer);
     return 0;
 }
@@ -160,7 +202,7 @@ static int list_hooks(struct state_tx *tx, void *context, struct error *error)
     for (size_t i = 0; i < listing->config->hook_count; i++)
         if (write_hook(tx, &listing->config->hooks[i], listing->writer, error) != 0)
             return -1;
-    return 0;
+    return hook_visit_orphans(tx, listing->config, write_gone_hook, listing->writer, error);
 }
 
 void admin_list_hooks(struct admin_request *request)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hooks: how full their queues are, and which are paused. */
+#include "callbackd/text.h"
 #include "state_private.h"
 
 static void count_state(struct hook_counts *counts, enum job_state state, int64_t jobs)
@@ -76,6 +77,25 @@ int state_hook_counts(
         read_oldest_waiting(tx, hook, &counts.oldest_waiting_ms, error) < 0)
         return -1;
     *counts_out = counts;
+    return 0;
+}
+
+int state_hook_after(struct state_tx *tx, const char *name, char **name_out, struct error *error)
+{
+    STATEMENT row = {0};
+    int stepped;
+
+    if (statement_open(
+            &row, tx->db, "SELECT hook FROM job_counts WHERE hook > ? ORDER BY hook LIMIT 1",
+            error) < 0)
+        return -1;
+    statement_bind_text(&row, name);
+    stepped = statement_step(&row, error);
+    if (stepped < 0)
+        return -1;
+    *name_out = stepped == 1 ? text_copy(statement_text(&row, 0)) : NULL;
+    if (stepped == 1 && *name_out == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a hook's name");
     return 0;
 }
 

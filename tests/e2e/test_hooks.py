@@ -306,6 +306,33 @@ def test_a_paused_hook_queues(daemon):
     daemon.wait_for_jobs(1)
 
 
+def test_jobs_of_a_hook_that_is_gone_are_shown_and_can_be_cancelled(daemon, ctl):
+    name = daemon.hook(name="old", shell="true")
+    daemon.start()
+    assert "not configured" not in daemon.log_text()
+    daemon.admin.send("POST", f"/api/v1/hooks/{name}/pause")
+    for execution_id in range(3):
+        daemon.call_back(daemon.launched(execution_id), result_body(execution_id))
+    daemon.wait_for_jobs(3, "waiting")
+    daemon.config["hooks"] = []
+    daemon.hook(name="new", shell="true")
+    daemon.write_config()
+    daemon.reload()
+    line, = [line for line in daemon.log_text().splitlines() if "not configured" in line]
+    assert "level=warning" in line and "hook=old" in line and "jobs=3" in line
+    new, old = daemon.admin.get("/api/v1/hooks")["items"]
+    assert (new["name"], new["state"], new["waiting"]) == ("new", "active", 0)
+    assert (old["name"], old["state"], old["waiting"]) == ("old", "gone", 3)
+    assert daemon.admin.get("/api/v1/status")["orphaned_jobs"] == {"old": 3}
+    shown = ctl("hooks")
+    assert "gone" in shown.stdout.decode() and "callbackctl cancel --hook old" in shown.stderr
+    assert ctl("cancel", "--hook", "old", "--json").json() == {"cancelled": 3}
+    daemon.wait_for_jobs(3, "cancelled")
+    assert daemon.admin.get("/api/v1/status")["orphaned_jobs"] == {}
+    assert len(daemon.admin.get("/api/v1/hooks")["items"]) == 1
+    assert ctl("cancel").status == 2 and ctl("cancel", old["name"], "--hook", "old").status == 2
+
+
 def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs(daemon):
     daemon.hook(concurrency=1, shell="echo $$ > pid; exec sleep 1000")
     daemon.start()

@@ -148,6 +148,7 @@ static void use_jobs(struct state_tx *tx)
     struct hook_counts counts;
     int64_t next_at_ms;
     struct buffer starts;
+    char *name = NULL;
     bool paused;
 
     buffer_init(&starts, 64);
@@ -162,6 +163,8 @@ static void use_jobs(struct state_tx *tx)
     assert_int_equal(state_attempt_update(tx, &job.id, &attempt, NULL), 0);
     assert_int_equal(state_attempt_list(tx, &job.id, ignore_attempt, NULL, NULL), 0);
     assert_int_equal(state_hook_counts(tx, "notify", &counts, NULL), 0);
+    assert_int_equal(state_hook_after(tx, "", &name, NULL), 0);
+    free(name);
     assert_int_equal(state_hook_set_paused(tx, "notify", true, NULL), 0);
     assert_int_equal(state_hook_paused(tx, "notify", &paused, NULL), 0);
     assert_int_equal(state_hook_set_starts(tx, "notify", "1", NULL), 0);
