@@ -29,8 +29,8 @@ struct admin_options {
 /* NULL on failure. */
 struct admin *admin_start(const struct admin_options *options, struct error *error);
 /* Requests from now on see this configuration (tokens, endpoints, hooks) and public URL, both
- * borrowed likewise. Returns when no request uses the old ones. The listener and its TLS stay as
- * they are. */
+ * borrowed likewise; new connections meet its certificate. Returns when no request uses the old
+ * ones. The listener stays as it is, and so does whether it speaks TLS. */
 void admin_reload(struct admin *admin, const struct config *config, const char *public_url);
 /* Tell waiting long polls that results or runs changed. */
 void admin_notify(struct admin *admin);

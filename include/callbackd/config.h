@@ -240,6 +240,12 @@ struct config *config_load_for_client(
     const char *path, const char *const *secrets, struct config_problems *problems);
 void config_free(struct config *config); /* wipes secrets; NULL is allowed */
 
+/* Visits the keys ("admin.address") in which the two differ and which a reload does not take over.
+ */
+void config_visit_restarts(
+    const struct config *old_config, const struct config *new_config,
+    void (*visit)(void *context, const char *key), void *context);
+
 /* What one role needs, as bytes for a child. `out` should be a secret buffer. */
 int config_pack(
     const struct config *config, enum config_role role, struct buffer *out, struct error *error);

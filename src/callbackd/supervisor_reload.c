@@ -13,11 +13,10 @@ static void log_problems(const struct config_problems *problems)
             LOG_TEXT("key", problems->items[i].key), LOG_TEXT("problem", problems->items[i].text));
 }
 
-static bool same_admin(const struct config_listener *a, const struct config_listener *b)
+static void warn_of_restart(void *context, const char *key)
 {
-    const char *a_place = a->unix_path != NULL ? a->unix_path : a->address;
-    const char *b_place = b->unix_path != NULL ? b->unix_path : b->address;
-    return strcmp(a_place, b_place) == 0;
+    (void)context;
+    log_warning("a change needs a restart to be taken over", LOG_TEXT("key", key));
 }
 
 static int replace(struct supervisor *supervisor, struct config *config, struct error *error)
@@ -32,8 +31,7 @@ static int replace(struct supervisor *supervisor, struct config *config, struct 
             supervisor->config, &listeners, error) != 0)
         return -1;
     char *public_url = listeners_public_url(&listeners, config);
-    if (!same_admin(&config->admin.listener, &supervisor->config->admin.listener))
-        log_warning("admin address is taken over at the next restart");
+    config_visit_restarts(supervisor->config, config, warn_of_restart, NULL);
     listeners_close(&supervisor->listeners);
     supervisor->listeners = listeners;
     config_free(supervisor->config);

@@ -15,8 +15,12 @@ static const char introduction[] =
     "`callbackd` reads one file, `/etc/callbackd/callbackd.json` unless `--config` names another.\n"
     "`callbackd --check` reads it and everything that it names, and prints all that is wrong, "
     "each\n"
-    "as `FILE:LINE: key.path: what is wrong (what to do)`. A running daemon reads it again on\n"
-    "SIGHUP; a file with problems is refused, and the configuration in use stays.\n"
+    "as `FILE:LINE: key.path: what is wrong (what to do)`.\n"
+    "\n"
+    "A running daemon reads it again on SIGHUP, with all secrets and certificates; a file with\n"
+    "problems is refused, and the configuration in use stays. A change of a key that says *Needs "
+    "a\n"
+    "restart* is taken over at the next start only: the log warns of it.\n"
     "\n"
     "A small one that works:\n"
     "\n"
@@ -168,7 +172,7 @@ static void append_row(const struct config_key *key, struct buffer *out)
     buffer_append_text(out, key->meaning);
     append_bounds(key, out);
     append_secrecy(key, out);
-    buffer_append_text(out, " |\n");
+    buffer_append_text(out, key->flags & KEY_RESTART ? " *Needs a restart.* |\n" : " |\n");
 }
 
 static void append_schemes(struct buffer *out)

@@ -50,6 +50,7 @@ enum key_flag {
     KEY_SINGLE = 1 << 3,   /* a secret that is no list */
     KEY_PUBLIC = 1 << 4,   /* a secret that is none: its file may be readable for all */
     KEY_HEADER = 1 << 5,   /* a secret that travels in an HTTP header */
+    KEY_RESTART = 1 << 6,  /* a change is taken over at the next start, not by a reload */
 };
 
 struct config_key {

@@ -143,6 +143,16 @@ static struct bytes first_secret(const struct config_secrets *secrets)
     return bytes_of(secrets->items[0].data, secrets->items[0].length);
 }
 
+static struct http_tls tls_of(const struct config *config)
+{
+    const struct config_tls *tls = &config->admin.listener.tls;
+    return (struct http_tls){
+        first_secret(&tls->certificate),
+        first_secret(&tls->private_key),
+        first_secret(&tls->client_ca),
+    };
+}
+
 static int start_server(struct admin *admin, struct error *error)
 {
     const struct config_tls *tls = &admin->options.config->admin.listener.tls;
@@ -151,9 +161,7 @@ static int start_server(struct admin *admin, struct error *error)
         .name = "admin",
         .sockets = &socket,
         .socket_count = 1,
-        .tls =
-            {first_secret(&tls->certificate), first_secret(&tls->private_key),
-             first_secret(&tls->client_ca)},
+        .tls = tls_of(admin->options.config),
         .connections = ADMIN_CONNECTIONS,
         .request_timeout_ms = ADMIN_REQUEST_TIMEOUT_MS,
         .idle_timeout_ms = ADMIN_IDLE_TIMEOUT_MS,
@@ -161,6 +169,7 @@ static int start_server(struct admin *admin, struct error *error)
         .handler = handle,
         .context = admin,
     };
+    admin->has_tls = tls->enabled;
     admin->server = http_server_start(&options, error);
     return admin->server != NULL ? 0 : -1;
 }
@@ -187,8 +196,20 @@ struct admin *admin_start(const struct admin_options *options, struct error *err
     return admin;
 }
 
+/* Turned on or off, it takes a restart: the supervisor warns of that. */
+static void reload_tls(struct admin *admin, const struct config *config)
+{
+    struct error error = {0};
+    const struct http_tls tls = tls_of(config);
+    if (!admin->has_tls || !config->admin.listener.tls.enabled)
+        return;
+    if (http_server_set_tls(admin->server, &tls, &error) != 0)
+        log_error("admin certificate not taken over, the old one stays", LOG_ERROR(&error));
+}
+
 void admin_reload(struct admin *admin, const struct config *config, const char *public_url)
 {
+    reload_tls(admin, config);
     pthread_rwlock_wrlock(&admin->config_lock);
     admin->options.config = config;
     admin->options.public_url = public_url;

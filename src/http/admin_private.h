@@ -21,6 +21,7 @@ enum {
 struct admin {
     struct admin_options options;
     struct http_server *server;
+    bool has_tls;                 /* of the listener, from its start on */
     pthread_rwlock_t config_lock; /* guards options.config and options.public_url */
     pthread_mutex_t change_lock;  /* guards generation and stopping */
     pthread_cond_t changed;       /* CLOCK_MONOTONIC */

@@ -2,7 +2,6 @@
 #include "server.h"
 
 #include <limits.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,7 +11,6 @@
 #include "callbackd/os.h"
 #include "framing.h"
 #include "server_private.h"
-#include "tls.h"
 
 enum {
     CONNECTIONS_MAX = 1024,
@@ -136,7 +134,7 @@ static int on_log(const struct mg_connection *connection, const char *message)
 static int give_tls(void **context, void *data)
 {
     struct http_server *server = data;
-    *context = server->tls;
+    *context = server->tls.front;
     return 1;
 }
 
@@ -270,11 +268,9 @@ static int start(
         connection_watch_init(&server->watch, error))
         return -1;
     watch_configure(server, options);
-    if (options->tls.certificate.length > 0) {
-        server->tls = tls_context_create(&options->tls, error);
-        if (!server->tls)
-            return -1;
-    }
+    if (options->tls.certificate.length > 0 &&
+        server_tls_init(&server->tls, &options->tls, error) != 0)
+        return -1;
     server->library_ready = mg_init_library(MG_FEATURES_TLS) != 0;
     if (!server->library_ready)
         return error_set(error, ERROR_INTERNAL, "civetweb was built without TLS");
@@ -309,6 +305,11 @@ struct http_server *http_server_start(
 
 /* ---- end ---- */
 
+int http_server_set_tls(struct http_server *server, const struct http_tls *tls, struct error *error)
+{
+    return server_tls_exchange(&server->tls, tls, error);
+}
+
 void http_server_drain(struct http_server *server)
 {
     if (!atomic_exchange(&server->draining, true))
@@ -337,7 +338,7 @@ void http_server_stop(struct http_server *server)
         stop_civetweb(server);
     if (server->library_ready)
         (void)mg_exit_library();
-    SSL_CTX_free(server->tls);
+    server_tls_fini(&server->tls);
     if (server->watch_ready)
         connection_watch_fini(&server->watch);
     listener_takeover_fini(&server->listeners);

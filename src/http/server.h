@@ -63,6 +63,10 @@ struct http_server_options {
 /* NULL on failure. */
 struct http_server *http_server_start(
     const struct http_server_options *options, struct error *error);
+/* New connections to sockets with TLS meet this from now on. -1: it cannot be used, or there was
+ * no TLS before; all stays as it was. */
+int http_server_set_tls(
+    struct http_server *server, const struct http_tls *tls, struct error *error);
 /* Stop accepting; from now on each answer says `Connection: close`. Returns at once; the
  * sockets go on listening for whoever else holds them. */
 void http_server_drain(struct http_server *server);

@@ -4,7 +4,6 @@
 #define CALLBACKD_HTTP_SERVER_PRIVATE_H
 
 #include <civetweb.h>
-#include <openssl/types.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,6 +11,7 @@
 #include "connection_watch.h"
 #include "listener_takeover.h"
 #include "server.h"
+#include "server_tls.h"
 
 struct http_server {
     const char *name;
@@ -24,7 +24,7 @@ struct http_server {
     bool watch_ready;
     struct listener_takeover listeners;
     struct connection_watch watch;
-    SSL_CTX *tls;                /* NULL: no TLS */
+    struct server_tls tls;
     struct mg_context *civetweb; /* NULL: not running */
 };
 

@@ -10,10 +10,11 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "callbackd/os.h"
 #include "callbackd/text.h"
 
 static const char cipher_list[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-static const unsigned char session_context[] = "callbackd";
+enum { SESSION_CONTEXT_BYTES = 16 };
 
 /* `what` and the reason of OpenSSL's newest error; forgets all errors. */
 static int fail(struct error *error, const char *what)
@@ -125,10 +126,14 @@ static int set_policy(SSL_CTX *context)
      * certificates, or resuming fails. */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL);
+    /* A session ends with the settings that it was made under: it would not look at a client's
+     * certificate again. */
+    unsigned char session_context[SESSION_CONTEXT_BYTES];
+    os_random(session_context, sizeof(session_context));
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
                    SSL_CTX_set_cipher_list(context, cipher_list) == 1 &&
                    SSL_CTX_set_session_id_context(
-                       context, session_context, sizeof(session_context) - 1) == 1
+                       context, session_context, sizeof(session_context)) == 1
                ? 0
                : -1;
 }

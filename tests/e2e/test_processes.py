@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import signal
 import socket
 import ssl
@@ -264,6 +265,42 @@ def test_a_reload_brings_a_new_certificate(daemon, other_certificates):
     place = web.Place(host=place.host, port=place.port, tls=True,
                       ca_file=str(other_certificates / "ca.pem"))
     assert web.ask(place, "GET", "/healthz").status == 200
+
+
+def test_a_reload_brings_a_new_certificate_to_the_admin_listener(daemon, certificates,
+                                                                other_certificates):
+    def tls(folder):
+        return {"certificate": str(folder / "server.pem"), "private_key": str(folder / "server.key")}
+
+    def health(folder):
+        """The admin API's answer to one who trusts that authority."""
+        return web.ask(web.Place(host=host, port=int(port), tls=True, ca_file=str(folder / "ca.pem")),
+                       "GET", "/metrics").status
+
+    daemon.config["admin"]["tls"] = tls(certificates)
+    daemon.write_config()
+    daemon.launch()
+    wait_for("it is ready", lambda: "msg=ready" in daemon.log_text())
+    host, _, port = daemon.announced()["admin"]["address"].rpartition(":")
+    assert health(certificates) == 401
+    daemon.config["admin"]["tls"] = tls(other_certificates)
+    daemon.write_config()
+    daemon.reload()
+    assert health(other_certificates) == 401
+    with pytest.raises(ssl.SSLError):
+        health(certificates)
+
+
+def test_a_reload_warns_of_what_needs_a_restart(daemon):
+    daemon.start()
+    daemon.config["admin"]["address"] = "127.0.0.2:0"
+    daemon.config["store"]["runtime_directory"] = "run"
+    daemon.write_config()
+    daemon.reload()
+    warned = re.findall(r'level=warning .*msg="a change needs a restart[^"]*" key=(\S+)',
+                        daemon.log_text())
+    assert warned == ["admin.address", "store.runtime_directory"]
+    assert daemon.admin.get("/api/v1/runs")["items"] == []
 
 
 def test_a_reload_brings_new_secrets_and_keeps_old_ones_for_verification(daemon):

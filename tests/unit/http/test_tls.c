@@ -361,6 +361,40 @@ static void resumes_a_session_by_ticket(void **state)
     SSL_SESSION_free(session);
 }
 
+static void new_connections_meet_settings_that_were_exchanged(void **state)
+{
+    struct tls_fixture *t = *state;
+    struct error error;
+    struct http_tls tls = {
+        .certificate = buffer_bytes(&t->chain), .private_key = buffer_bytes(&t->key)};
+    present(t, &t->client);
+    struct client old = connect_tls(t, TLS1_2_VERSION, NULL);
+    assert_non_null(old.ssl);
+    SSL_SESSION *session = SSL_get1_session(old.ssl);
+
+    tls.client_ca = bytes_of_text("garbage");
+    assert_int_equal(http_server_set_tls(t->f->server, &tls, &error), -1);
+    buffer_clear(&t->client_ca);
+    append_certificate(&t->client_ca, &t->stranger);
+    tls.client_ca = buffer_bytes(&t->client_ca);
+    assert_int_equal(http_server_set_tls(t->f->server, &tls, &error), 0);
+
+    client_send(&old, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(&old, 200, NULL);
+    (void)SSL_shutdown(old.ssl);
+    client_close(&old);
+    struct client refused = connect_tls(t, TLS1_2_VERSION, session);
+    assert_null(refused.ssl);
+    client_close(&refused);
+    SSL_SESSION_free(session);
+    present(t, &t->stranger);
+    struct client taken = connect_tls(t, TLS1_2_VERSION, NULL);
+    assert_non_null(taken.ssl);
+    client_send(&taken, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(&taken, 200, NULL);
+    client_close(&taken);
+}
+
 static void ends_a_handshake_that_stalls(void **state)
 {
     struct tls_fixture *t = *state;
@@ -453,6 +487,7 @@ int main(void)
         MUTUAL(refuses_a_client_without_a_certificate),
         MUTUAL(refuses_a_client_certificate_that_does_not_verify),
         SERVED(resumes_a_session_by_ticket),
+        MUTUAL(new_connections_meet_settings_that_were_exchanged),
         SERVED(ends_a_handshake_that_stalls),
         SERVED(survives_plain_text_on_a_tls_port),
         SERVED(says_what_is_wrong_with_the_material),
