@@ -162,6 +162,16 @@ struct config_rate {
 /* Of which jobs of a hook one runs at a time, in the order in which they were queued. */
 enum config_order { ORDER_NONE, ORDER_EXECUTION, ORDER_WORKFLOW };
 
+/* Exit codes, 1 to 255. */
+enum { CONFIG_EXIT_CODES = 256 };
+struct config_exit_codes {
+    bool given; /* stands in the file */
+    bool holds[CONFIG_EXIT_CODES];
+};
+
+/* What a hook is for. */
+enum config_takes { TAKES_RESULTS, TAKES_DEAD };
+
 struct config_retry {
     int attempts; /* all of them, the first too */
     int64_t first_delay_ms;
@@ -190,6 +200,10 @@ struct config_hook {
     int64_t delay_ms;
     int64_t give_up_after_ms; /* since the job was created; 0: never */
     struct config_retry retry;
+    struct config_exit_codes retry_on; /* given: no other exit is retried, but 75 */
+    struct config_exit_codes fail_on;  /* never retried; not given: 65 */
+    enum config_takes takes;
+    char *on_dead; /* name of the hook, of those that take dead jobs, that is told; NULL: none */
 };
 
 struct config {

@@ -58,6 +58,7 @@ struct hook_values {
     const struct result_record *result;
     const char *job_id;
     const char *body_file;
+    struct job_death death; /* texts NULL when it tells of none */
     int attempt;
     bool replay;
     struct bytes body;
@@ -67,7 +68,8 @@ struct hook_values {
 int hook_arguments(const struct hook_values *values, char ***arguments_out, struct error *error);
 /* The environment, exactly as documented: PATH, HOME and LANG (ours, or defaults) unless the hook's
  * env sets them, the hook's env, and the twelve CALLBACK_ variables, always all of them: what is
- * absent is an empty string, CALLBACK_REPLAY too unless it is a replay ("1"). */
+ * absent is an empty string, CALLBACK_REPLAY too unless it is a replay ("1"). A hook that takes
+ * dead jobs also gets the three CALLBACK_DEAD_ variables. */
 int hook_environment(
     const struct hook_values *values, char ***environment_out, struct error *error);
 void hook_strings_free(char **strings); /* NULL is allowed */
@@ -92,7 +94,7 @@ struct hook_engine *hook_engine_start(
 /* Creates a job for each hook that this result triggers; `only_hook` (NULL: all) and `replay`
  * as for a replay, which looks at conditions only when no hook is named, and is not delayed.
  * *jobs_out counts; METRIC_JOBS_CREATED is the caller's to add, once the transaction is committed.
- * ERROR_NOT_FOUND: no hook of that name. */
+ * ERROR_NOT_FOUND: no hook of that name takes results. */
 int hook_engine_queue(
     struct hook_engine *engine, struct state_tx *tx, const struct result_record *result,
     const char *only_hook, bool replay, int *jobs_out, struct error *error);

@@ -211,6 +211,13 @@ enum job_state {
 const char *job_state_name(enum job_state state);
 bool job_state_parse(const char *name, enum job_state *state_out);
 
+/* Of which job that died another one tells. All NULL: of none. */
+struct job_death {
+    char *job; /* its id */
+    char *hook;
+    char *reason;
+};
+
 struct job_record {
     struct id id;
     char *hook;
@@ -226,6 +233,7 @@ struct job_record {
     bool cancel_requested; /* of a running job */
     char *reason;          /* why dead, where no attempt says it; NULL */
     char *order_key;       /* of one hook's jobs with the same, one runs at a time; NULL: any */
+    struct job_death death;
 };
 void job_record_fini(struct job_record *job);
 

@@ -174,6 +174,24 @@ void config_check_endpoint(
             reader, place, "there is no endpoint \"%s\" (did you mean \"%s\"?)", name, nearest);
 }
 
+/* Who is told of dead jobs is one that takes them. */
+static void check_on_dead(
+    struct config_reader *reader, const struct config_place *element, size_t index,
+    const void *context)
+{
+    (void)context;
+    const char *name = reader->config->hooks[index].on_dead;
+    const struct config_place place = config_member(element, "on_dead");
+    if (!name)
+        return;
+    const struct config_hook *told = config_hook(reader->config, name);
+    if (!told)
+        config_problem(reader, &place, "there is no hook \"%s\" (name one of \"hooks\")", name);
+    else if (told->takes != TAKES_DEAD)
+        config_problem(
+            reader, &place, "the hook \"%s\" takes results (give it \"takes\": \"dead\")", name);
+}
+
 void config_check(struct config_reader *reader)
 {
     static const struct unique uniques[] = {
@@ -191,7 +209,9 @@ void config_check(struct config_reader *reader)
         each_element(reader, "endpoints", check_path, NULL);
         each_element(reader, "endpoints", check_run_token, NULL);
     }
-    if (config->hook_count > 0)
+    if (config->hook_count > 0) {
         each_element(reader, "hooks", check_unique, &uniques[3]);
+        each_element(reader, "hooks", check_on_dead, NULL);
+    }
     check_admin(reader);
 }

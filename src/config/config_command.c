@@ -185,6 +185,57 @@ void config_read_variables(
     memcpy((char *)base + key->count_offset, &count, sizeof count);
 }
 
+void config_read_exits(
+    struct config_reader *reader, const struct config_key *key, const struct config_place *place,
+    void *base)
+{
+    struct config_exit_codes *codes = (void *)((char *)base + key->offset);
+    if (!config_is_type(reader, place, JSON_TYPE_ARRAY))
+        return;
+    codes->given = true;
+    size_t index = 0;
+    for (const struct json *value = json_first(place->value); value; value = json_next(value)) {
+        const struct config_place element = config_element(place, index++, value);
+        struct bytes source = json_source(reader->document, value);
+        int64_t code;
+        if (json_type_of(value) != JSON_TYPE_NUMBER || !text_parse_int64(source, &code) ||
+            code < 1 || code >= CONFIG_EXIT_CODES)
+            config_problem(
+                reader, &element, "is not an exit code (write whole numbers from 1 to %d)",
+                CONFIG_EXIT_CODES - 1);
+        else
+            codes->holds[code] = true;
+    }
+}
+
+/* A code cannot be both. */
+static void check_exits(
+    struct config_reader *reader, const struct config_place *place, const struct config_hook *hook)
+{
+    const struct config_place list = config_member(place, "retry_on");
+    for (int code = 1; code < CONFIG_EXIT_CODES; code++) {
+        if (hook->retry_on.holds[code] && hook->fail_on.holds[code])
+            config_problem(
+                reader, &list, "names exit %d, which fail_on names too (keep it in one of them)",
+                code);
+    }
+}
+
+/* What is told of dead jobs chooses nothing itself, and no death of its own is told: no circle. */
+static void check_takes(
+    struct config_reader *reader, const struct config_place *place, const struct config_hook *hook)
+{
+    static const char *const unfit[] = {"endpoint", "when", "on_dead"};
+    for (size_t i = 0; hook->takes == TAKES_DEAD && i < sizeof unfit / sizeof unfit[0]; i++) {
+        const struct config_place member = config_member(place, unfit[i]);
+        if (config_is_given(place, unfit[i]))
+            config_problem(
+                reader, &member,
+                "does not fit a hook that takes \"dead\": it is told what on_dead of others says "
+                "(remove it)");
+    }
+}
+
 void config_finish_hook(
     struct config_reader *reader, const struct config_place *place, void *target)
 {
@@ -201,6 +252,8 @@ void config_finish_hook(
             reader, place,
             "does nothing (give it a \"command\": [\"program\", \"argument\"] or a "
             "\"shell\": \"text\")");
+    check_exits(reader, place, hook);
+    check_takes(reader, place, hook);
     struct stat status;
     const struct config_place directory = config_member(place, "directory");
     if (hook->directory && config_looks_around(reader) &&

@@ -17,6 +17,7 @@
 
 static const char *const kinds[] = {"workflow-result", "workspace-event", "json", "form", NULL};
 static const char *const revisions[] = {"store", "trigger", NULL};
+static const char *const takes[] = {"results", "dead", NULL};
 static const char *const orders[] = {"none", "execution", "workflow", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
@@ -206,11 +207,12 @@ static const struct config_key keys[] = {
     {"hooks[].endpoint", KEY_TEXT, AT(config_hook, endpoint),
      .meaning = "Takes results of this endpoint only."},
     {"hooks[].command", KEY_COMMAND, AT(config_hook, command),
-     .meaning = "The program and its arguments, never given to a shell. A program with a slash is "
-                "relative to the configuration file, others are found in `PATH`. In arguments "
-                "`{execution_id}` is a field, `{/final_output/x}` a value of the body, and `{{` "
-                "`}}` are braces. Fields: `hook` `endpoint` `result_id` `execution_id` `run_id` "
-                "`workflow` `status` `received_at` `attempt` `job_id` `event`."},
+     .meaning =
+         "The program and its arguments, never given to a shell. A program with a slash is "
+         "relative to the configuration file, others are found in `PATH`. In arguments "
+         "`{execution_id}` is a field, `{/final_output/x}` a value of the body, and `{{` "
+         "`}}` are braces. Fields: `hook` `endpoint` `result_id` `execution_id` `run_id` "
+         "`workflow` `status` `received_at` `attempt` `job_id` `event`, and those under `takes`."},
     {"hooks[].shell", KEY_TEXT, AT(config_hook, shell),
      .meaning = "Fixed text for `/bin/sh -c`; data reaches it through the environment and "
                 "standard input alone."},
@@ -241,13 +243,29 @@ static const struct config_key keys[] = {
      .meaning = "A job that has not succeeded this long after its creation is dead; `0s`: only "
                 "the attempts count."},
     {"hooks[].retry", KEY_OBJECT, AT(config_hook, retry), .finish = config_finish_retry,
-     .meaning = "What follows a failure. The delay doubles, with some chance in it."},
+     .meaning = "What follows a failure. The pause doubles on average, and is up to chance."},
     {"hooks[].retry.attempts", KEY_INTEGER, AT(config_retry, attempts), .minimum = 1,
      .maximum = 1000, .fallback = "5", .meaning = "All of them, the first too."},
     {"hooks[].retry.first_delay", KEY_DURATION, AT(config_retry, first_delay_ms), .minimum = 0,
-     .maximum = 30 * DAY, .fallback = "1s", .meaning = "Between the first two attempts."},
+     .maximum = 30 * DAY, .fallback = "1s",
+     .meaning = "Between the first two attempts, on average: chance takes anything up to twice "
+                "this."},
     {"hooks[].retry.max_delay", KEY_DURATION, AT(config_retry, max_delay_ms), .minimum = 1,
-     .maximum = 30 * DAY, .fallback = "5m", .meaning = "It grows no further than this."},
+     .maximum = 30 * DAY, .fallback = "5m", .meaning = "No pause is longer than this."},
+    {"hooks[].fail_on", KEY_EXITS, AT(config_hook, fail_on),
+     .meaning =
+         "Exit codes after which the job is dead at once. Without it, `[65]` (`EX_DATAERR`)."},
+    {"hooks[].retry_on", KEY_EXITS, AT(config_hook, retry_on),
+     .meaning =
+         "Exit codes that are retried; then all others make the job dead at once, but for 75 "
+         "(`EX_TEMPFAIL`). Without it, all that `fail_on` does not name."},
+    {"hooks[].on_dead", KEY_TEXT, AT(config_hook, on_dead),
+     .meaning = "The hook that is told when a job of this one is dead; it `takes` `\"dead\"`."},
+    {"hooks[].takes", KEY_CHOICE, AT(config_hook, takes), .choices = takes, .fallback = "results",
+     .meaning =
+         "What its jobs are of: results, or jobs of those hooks that name it in `on_dead`. Of "
+         "the latter it is told in `{dead_hook}`, `{dead_job_id}`, `{dead_reason}` and "
+         "`CALLBACK_DEAD_…`."},
 
     {"hooks[].when", KEY_WHEN, AT(config_hook, when),
      .meaning = "Conditions that must all hold. Without `status` a hook takes every final "

@@ -38,6 +38,7 @@ enum key_type {
     KEY_NETWORKS,  /* struct config_proxies */
     KEY_COMMAND,   /* char **: templates */
     KEY_VARIABLES, /* struct config_variable *; their count at count_offset */
+    KEY_EXITS,     /* struct config_exit_codes */
     KEY_WHEN,      /* struct config_condition; its members are read by config_conditions.c */
     KEY_CONDITION, /* a member of a condition; target: its struct config_condition */
     KEY_TYPES

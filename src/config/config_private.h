@@ -126,7 +126,7 @@ typedef void config_read_value(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,
     void *base);
 config_read_value config_read_secrets, config_read_networks, config_read_command,
-    config_read_variables, config_read_when;
+    config_read_variables, config_read_exits, config_read_when;
 
 typedef void config_finish(
     struct config_reader *reader, const struct config_place *place, void *target);

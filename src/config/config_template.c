@@ -5,8 +5,9 @@
 #include "callbackd/json_scan.h"
 
 static const char *const fields[] = {
-    "hook",   "endpoint",    "result_id", "execution_id", "run_id", "workflow",
-    "status", "received_at", "attempt",   "job_id",       "event",
+    "hook",     "endpoint",  "result_id",   "execution_id", "run_id",
+    "workflow", "status",    "received_at", "attempt",      "job_id",
+    "event",    "dead_hook", "dead_job_id", "dead_reason",
 };
 
 static bool is_field(const char *name, size_t length)
@@ -47,7 +48,8 @@ const char *config_template_fault(const char *text, const char **name_out, size_
             *name_out = c + 1;
             *length_out = length;
             return "is not a field (fields are hook, endpoint, result_id, execution_id, run_id, "
-                   "workflow, status, received_at, attempt, job_id, event and pointers such as "
+                   "workflow, status, received_at, attempt, job_id, event, dead_hook, dead_job_id, "
+                   "dead_reason and pointers such as "
                    "/final_output/x; write {{ for a brace)";
         }
         c += length + 1;

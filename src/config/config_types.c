@@ -91,6 +91,7 @@ static const struct config_type types[KEY_TYPES] = {
                      free_command},
     [KEY_VARIABLES] = {"object of texts", NULL, JSON_TYPE_OBJECT, NULL, config_read_variables,
                        free_variables},
+    [KEY_EXITS] = {"list of exit codes", NULL, JSON_TYPE_ARRAY, NULL, config_read_exits, NULL},
     [KEY_WHEN] = {"object", NULL, JSON_TYPE_OBJECT, NULL, config_read_when, free_when},
     [KEY_CONDITION] = {"condition", NULL, JSON_TYPE_OBJECT, NULL, NULL, NULL},
 };

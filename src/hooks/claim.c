@@ -3,6 +3,7 @@
 
 #include "callbackd/clock.h"
 #include "callbackd/text.h"
+#include "death.h"
 
 int claim_visit(void *context, const struct job_record *job)
 {
@@ -15,6 +16,7 @@ int claim_visit(void *context, const struct job_record *job)
         .attempts_made = job->attempts_made,
         .queued_at_ms = job->queued_at_ms,
         .replay = job->replay,
+        .tells = job->death.job != NULL,
     };
     return 0;
 }
@@ -25,7 +27,8 @@ static struct running *make_attempt(struct hook_slot *slot, const struct claim *
     if (!running)
         return NULL;
     running->slot = slot;
-    running->policy = (struct retry_policy){slot->hook->retry, slot->hook->give_up_after_ms};
+    running->policy = retry_policy_of(slot->hook);
+    running->result_seq = claim->result_seq;
     running->job = claim->job;
     id_format(&claim->job, running->job_text);
     running->attempts_made = claim->attempts_made + 1;
@@ -61,7 +64,9 @@ static int drop(
     running->next = round->dropped;
     round->dropped = running;
     round->dropped_count++;
-    return write_job(tx, running, error);
+    if (write_job(tx, running, error) != 0)
+        return -1;
+    return death_tell(tx, round, running, error);
 }
 
 static void explain_expiry(struct running *running)
@@ -117,6 +122,18 @@ static int start(
     return write_job(tx, running, error);
 }
 
+/* Few jobs tell of another, so its texts are not part of every claim. */
+static int take_death(struct state_tx *tx, struct running *running, struct error *error)
+{
+    struct job_record job = {0};
+    if (state_job_get(tx, &running->job, &job, error) != 0)
+        return -1;
+    running->death = job.death;
+    job.death = (struct job_death){NULL, NULL, NULL};
+    job_record_fini(&job);
+    return 0;
+}
+
 int claim_take(
     struct state_tx *tx, struct queue_round *round, struct hook_slot *slot,
     const struct claim *claim, struct error *error)
@@ -131,7 +148,9 @@ int claim_take(
     struct error reason;
     if (state_result_by_seq(tx, claim->result_seq, &running->result, &reason) == 0) {
         running->has_result = true;
-        return start(tx, round, running, error);
+        if (start(tx, round, running, error) != 0)
+            return -1;
+        return claim->tells ? take_death(tx, running, error) : 0;
     }
     if (reason.code == ERROR_NOT_FOUND) {
         snprintf(

@@ -12,6 +12,7 @@ struct claim {
     int attempts_made;
     int64_t queued_at_ms;
     bool replay;
+    bool tells; /* of a dead job */
 };
 
 struct claim_list {

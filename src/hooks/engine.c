@@ -222,6 +222,7 @@ static int commit(struct hook_engine *engine, struct queue_round *round, struct 
 {
     if (queue_commit(round, error) != 0)
         return -1;
+    metrics_add(engine->metrics, METRIC_JOBS_CREATED, round->told_count);
     struct running *ended = engine->ended;
     engine->ended = NULL;
     report_and_free(engine, ended);

@@ -86,6 +86,7 @@ struct queue_round {
     struct running *dropped; /* jobs that died without being started */
     int picked_count;
     int dropped_count;
+    int told_count; /* jobs that were made for hooks that are told of dead ones */
 };
 
 /* Looks for jobs that are due and for cancellations; changes nothing in the database. */

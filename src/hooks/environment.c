@@ -83,7 +83,7 @@ static int add_fields(
     size_t count;
     const struct field *fields = field_table(&count);
     for (size_t i = 0; i < count; i++) {
-        if (!fields[i].variable)
+        if (!fields[i].variable || (fields[i].dead_only && values->hook->takes != TAKES_DEAD))
             continue;
         CLEANUP_BUFFER struct buffer text;
         buffer_init(&text, STRING_BYTES_MAX - 1);

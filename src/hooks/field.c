@@ -88,20 +88,38 @@ static void append_event(const struct hook_values *values, struct buffer *out)
     append_optional(out, values->result->event);
 }
 
+static void append_dead_hook(const struct hook_values *values, struct buffer *out)
+{
+    append_optional(out, values->death.hook);
+}
+
+static void append_dead_job_id(const struct hook_values *values, struct buffer *out)
+{
+    append_optional(out, values->death.job);
+}
+
+static void append_dead_reason(const struct hook_values *values, struct buffer *out)
+{
+    append_optional(out, values->death.reason);
+}
+
 static const struct field fields[] = {
-    {"hook", "CALLBACK_HOOK", append_hook},
-    {"endpoint", "CALLBACK_ENDPOINT", append_endpoint},
-    {"result_id", "CALLBACK_RESULT_ID", append_result_id},
-    {"execution_id", "CALLBACK_EXECUTION_ID", append_execution_id},
-    {"run_id", "CALLBACK_RUN_ID", append_run_id},
-    {"workflow", "CALLBACK_WORKFLOW", append_workflow},
-    {"status", "CALLBACK_STATUS", append_status},
-    {"received_at", "CALLBACK_RECEIVED_AT", append_received_at},
-    {"attempt", "CALLBACK_ATTEMPT", append_attempt},
-    {"job_id", "CALLBACK_JOB_ID", append_job_id},
-    {NULL, "CALLBACK_BODY_FILE", append_body_file},
-    {NULL, "CALLBACK_REPLAY", append_replay},
-    {"event", NULL, append_event},
+    {"hook", "CALLBACK_HOOK", false, append_hook},
+    {"endpoint", "CALLBACK_ENDPOINT", false, append_endpoint},
+    {"result_id", "CALLBACK_RESULT_ID", false, append_result_id},
+    {"execution_id", "CALLBACK_EXECUTION_ID", false, append_execution_id},
+    {"run_id", "CALLBACK_RUN_ID", false, append_run_id},
+    {"workflow", "CALLBACK_WORKFLOW", false, append_workflow},
+    {"status", "CALLBACK_STATUS", false, append_status},
+    {"received_at", "CALLBACK_RECEIVED_AT", false, append_received_at},
+    {"attempt", "CALLBACK_ATTEMPT", false, append_attempt},
+    {"job_id", "CALLBACK_JOB_ID", false, append_job_id},
+    {NULL, "CALLBACK_BODY_FILE", false, append_body_file},
+    {NULL, "CALLBACK_REPLAY", false, append_replay},
+    {"event", NULL, false, append_event},
+    {"dead_hook", "CALLBACK_DEAD_HOOK", true, append_dead_hook},
+    {"dead_job_id", "CALLBACK_DEAD_JOB_ID", true, append_dead_job_id},
+    {"dead_reason", "CALLBACK_DEAD_REASON", true, append_dead_reason},
 };
 
 const struct field *field_table(size_t *count_out)

@@ -14,6 +14,7 @@
 struct field {
     const char *name;     /* NULL: not in templates */
     const char *variable; /* NULL: not in the environment */
+    bool dead_only;       /* in that of hooks that take dead jobs only */
     /* Appends the value, nothing when it is absent. */
     void (*append)(const struct hook_values *values, struct buffer *out);
 };

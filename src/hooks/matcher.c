@@ -216,6 +216,8 @@ static bool node_passes(
 
 bool hook_takes(const struct config_hook *hook, const struct result_record *result)
 {
+    if (hook->takes != TAKES_RESULTS)
+        return false;
     if (hook->endpoint && strcmp(hook->endpoint, text_or_empty(result->endpoint)) != 0)
         return false;
     if (result->status == STATUS_MISMATCH)

@@ -5,10 +5,14 @@
  * whole, so it changes nothing of the engine but what a later round would find out again.
  */
 #include <stdlib.h>
+#include <sysexits.h>
 
+#include "callbackd/clock.h"
 #include "callbackd/os.h"
+#include "death.h"
 #include "engine_private.h"
 #include "picker.h"
+#include "retry_after.h"
 
 /* ---- ends ---- */
 
@@ -29,6 +33,14 @@ static int update_attempt(struct state_tx *tx, struct running *running, struct e
     return state_attempt_update(tx, &running->job, &attempt, error);
 }
 
+/* Only a hook that says "later" says when. */
+static int64_t asked_pause_ms(struct running *running)
+{
+    if (running->outcome != ATTEMPT_EXIT || running->exit_code != EX_TEMPFAIL)
+        return RETRY_NOT_ASKED;
+    return retry_after_find(tail_content(&running->tails[1]), clock_wall_ms());
+}
+
 static void decide(struct running *running, const struct job_record *job, int64_t now_ms)
 {
     bool well = running->outcome == ATTEMPT_EXIT && running->exit_code == 0;
@@ -37,6 +49,7 @@ static void decide(struct running *running, const struct job_record *job, int64_
         .outcome = running->outcome,
         .exit_code = running->exit_code,
         .fatal = running->fatal ? why : NULL,
+        .asked_ms = asked_pause_ms(running),
         .cancelled = running->stop_reason == STOP_CANCEL || (job->cancel_requested && !well),
         .attempts_made = job->attempts_made,
         .queued_at_ms = job->queued_at_ms,
@@ -63,7 +76,8 @@ static int update_job(
     return state_job_update(tx, &update, error);
 }
 
-static int record_end(struct state_tx *tx, struct running *running, struct error *error)
+static int record_end(
+    struct state_tx *tx, struct queue_round *round, struct running *running, struct error *error)
 {
     struct job_record job = {0};
     struct error reason;
@@ -77,6 +91,8 @@ static int record_end(struct state_tx *tx, struct running *running, struct error
     int result = update_attempt(tx, running, error);
     if (result == 0)
         result = update_job(tx, running, &job, error);
+    if (result == 0 && running->verdict.state == JOB_DEAD)
+        result = death_tell(tx, round, running, error);
     job_record_fini(&job);
     running->recorded = result == 0;
     return result;
@@ -118,6 +134,7 @@ static void reset(struct queue_round *round)
     free_list(&round->dropped);
     round->picked_count = 0;
     round->dropped_count = 0;
+    round->told_count = 0;
     round->due_at_ms = 0;
     for (size_t i = 0; i < round->engine->slot_count; i++)
         round->engine->slots[i].picked = 0;
@@ -137,7 +154,7 @@ static int commit_work(struct state_tx *tx, void *context, struct error *error)
     struct hook_engine *engine = round->engine;
     reset(round);
     for (struct running *running = engine->ended; running; running = running->next) {
-        if (record_end(tx, running, error) != 0)
+        if (record_end(tx, round, running, error) != 0)
             return -1;
     }
     if (round->look_for_cancels && look_for_cancels(tx, engine, error) != 0)

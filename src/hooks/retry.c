@@ -6,24 +6,48 @@
 
 #include "callbackd/text.h"
 
-static int64_t full_delay_ms(const struct config_retry *retry, int attempts_made)
+/* The longest that chance may take. */
+static int64_t longest_ms(const struct config_retry *retry, int attempts_made)
 {
-    int64_t delay_ms = retry->first_delay_ms;
-    for (int i = 1; i < attempts_made && delay_ms < retry->max_delay_ms; i++) {
-        if (delay_ms > retry->max_delay_ms / 2)
+    int64_t longest_ms = retry->first_delay_ms;
+    for (int i = 0; i < attempts_made && longest_ms < retry->max_delay_ms; i++) {
+        if (longest_ms > retry->max_delay_ms / 2)
             return retry->max_delay_ms;
-        delay_ms *= 2;
+        longest_ms *= 2;
+        if (longest_ms == 0)
+            return 0;
     }
-    return delay_ms < retry->max_delay_ms ? delay_ms : retry->max_delay_ms;
+    return longest_ms < retry->max_delay_ms ? longest_ms : retry->max_delay_ms;
 }
 
 int64_t retry_delay_ms(const struct config_retry *retry, int attempts_made, uint64_t chance)
 {
-    int64_t full_ms = full_delay_ms(retry, attempts_made);
-    if (full_ms <= 0)
+    int64_t most_ms = longest_ms(retry, attempts_made);
+    if (most_ms <= 0)
         return 0;
-    int64_t half_ms = full_ms / 2;
-    return half_ms + (int64_t)(chance % (uint64_t)(full_ms - half_ms + 1));
+    return (int64_t)(chance % ((uint64_t)most_ms + 1));
+}
+
+struct retry_policy retry_policy_of(const struct config_hook *hook)
+{
+    return (struct retry_policy){
+        .retry = hook->retry,
+        .retry_on = hook->retry_on,
+        .fail_on = hook->fail_on,
+        .give_up_after_ms = hook->give_up_after_ms,
+    };
+}
+
+/* An exit that no retry can mend. */
+static bool is_final_exit(const struct retry_policy *policy, int exit_code)
+{
+    if (exit_code < 0 || exit_code >= CONFIG_EXIT_CODES)
+        return false;
+    if (policy->fail_on.holds[exit_code])
+        return true;
+    if (policy->retry_on.given)
+        return !policy->retry_on.holds[exit_code] && exit_code != EX_TEMPFAIL;
+    return !policy->fail_on.given && exit_code == EX_DATAERR;
 }
 
 static void finish(struct retry_verdict *out, enum job_state state, const char *reason)
@@ -55,11 +79,14 @@ void retry_decide(
     } else if (end->fatal) {
         finish(out, JOB_DEAD, end->fatal);
     } else if (
-        (exited && end->exit_code == EX_DATAERR) || end->attempts_made >= policy->retry.attempts) {
+        (exited && is_final_exit(policy, end->exit_code)) ||
+        end->attempts_made >= policy->retry.attempts) {
         finish(out, JOB_DEAD, "");
     } else {
-        int64_t next_at_ms =
-            end->now_ms + retry_delay_ms(&policy->retry, end->attempts_made, end->chance);
+        int64_t pause_ms = end->asked_ms >= 0
+                               ? end->asked_ms
+                               : retry_delay_ms(&policy->retry, end->attempts_made, end->chance);
+        int64_t next_at_ms = end->now_ms + pause_ms;
         bool late = policy->give_up_after_ms > 0 &&
                     next_at_ms - end->queued_at_ms > policy->give_up_after_ms;
         if (late)

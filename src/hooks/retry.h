@@ -12,11 +12,13 @@
 #include "callbackd/config.h"
 #include "callbackd/state.h"
 
-enum { RETRY_REASON_BYTES = 256 };
+enum { RETRY_REASON_BYTES = 256, RETRY_NOT_ASKED = -1 };
 
 /* A copy of what the hook says, so that a running job outlives its configuration. */
 struct retry_policy {
     struct config_retry retry;
+    struct config_exit_codes retry_on;
+    struct config_exit_codes fail_on;
     int64_t give_up_after_ms; /* 0: never */
 };
 
@@ -25,6 +27,7 @@ struct retry_end {
     int exit_code;
     const char *fatal; /* why no retry can help; NULL: one may */
     bool cancelled;    /* stopped, or to be stopped, because somebody cancelled the job */
+    int64_t asked_ms;  /* the pause that the hook asked for, or RETRY_NOT_ASKED */
     int attempts_made; /* this one included */
     int64_t queued_at_ms;
     int64_t now_ms;  /* of the queue's clock, as all of these */
@@ -37,11 +40,14 @@ struct retry_verdict {
     char reason[RETRY_REASON_BYTES]; /* why dead, where the attempt does not say; "" */
 };
 
+struct retry_policy retry_policy_of(const struct config_hook *hook);
+
 void retry_decide(
     const struct retry_policy *policy, const struct retry_end *end, struct retry_verdict *out);
 
-/* The pause after the n-th attempt (1..): first_delay * 2^(n-1), at most max_delay; of that a
- * random part between half and all, so that jobs which failed together do not come together. */
+/* The pause after the n-th attempt (1..): anything from none to twice first_delay * 2^(n-1), but
+ * not more than max_delay. All of it is chance, so that jobs which failed together come apart; on
+ * average it is what first_delay says, doubled each time. */
 int64_t retry_delay_ms(const struct config_retry *retry, int attempts_made, uint64_t chance);
 
 /* Has a queued job waited too long to be started at all? It counts from when it was created, put

@@ -45,6 +45,9 @@ void running_free(struct running *running)
         result_record_fini(&running->result);
     tail_fini(&running->tails[0]);
     tail_fini(&running->tails[1]);
+    free(running->death.job);
+    free(running->death.hook);
+    free(running->death.reason);
     free(running->message);
     free(running->hook);
     free(running);

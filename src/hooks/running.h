@@ -51,6 +51,8 @@ struct running {
     int number;        /* of the attempt */
     int attempts_made; /* this one included */
     bool replay;
+    struct job_death death; /* what the job tells of; all NULL: nothing */
+    int64_t result_seq;
     bool has_result; /* `result` is filled */
     struct result_record result;
     int64_t started_at_ms; /* wall */

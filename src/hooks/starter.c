@@ -47,6 +47,7 @@ static int make_words(
         .result = &running->result,
         .job_id = running->job_text,
         .body_file = launch->body_path,
+        .death = running->death,
         .attempt = running->number,
         .replay = running->replay,
         .body = buffer_bytes(&launch->body),

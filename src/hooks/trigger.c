@@ -6,6 +6,7 @@
 #include "callbackd/os.h"
 #include "engine_private.h"
 #include "matcher.h"
+#include "trigger.h"
 
 enum { HEADERS_BYTES_MAX = 16 * 1024 * 1024, ORDER_KEY_BYTES_MAX = 1024 * 1024 };
 
@@ -66,9 +67,9 @@ static void append_order_key(
         buffer_appendf(out, "workflow:%s", result->workflow);
 }
 
-int hook_job_insert(
+int trigger_insert(
     struct state_tx *tx, const struct config_hook *hook, const struct result_record *result,
-    bool replay, struct id *job_out, struct error *error)
+    const struct job_death *death, bool replay, struct id *job_out, struct error *error)
 {
     CLEANUP_BUFFER struct buffer key;
     buffer_init(&key, ORDER_KEY_BYTES_MAX);
@@ -89,10 +90,19 @@ int hook_job_insert(
         .replay = replay,
         .order_key = key.length > 0 ? (char *)buffer_text(&key) : NULL,
     };
+    if (death)
+        job.death = *death;
     if (state_job_insert(tx, &job, error) != 0)
         return -1;
     *job_out = job.id;
     return 0;
+}
+
+int hook_job_insert(
+    struct state_tx *tx, const struct config_hook *hook, const struct result_record *result,
+    bool replay, struct id *job_out, struct error *error)
+{
+    return trigger_insert(tx, hook, result, NULL, replay, job_out, error);
 }
 
 static int queue_matching(
@@ -121,8 +131,8 @@ static int queue_named(
     const char *hook, bool replay, struct error *error)
 {
     const struct hook_slot *slot = slots_find(engine->slots, engine->slot_count, hook);
-    if (!slot)
-        return error_set(error, ERROR_NOT_FOUND, "there is no hook named %s", hook);
+    if (!slot || slot->hook->takes != TAKES_RESULTS)
+        return error_set(error, ERROR_NOT_FOUND, "no hook named %s takes results", hook);
     struct id job;
     return hook_job_insert(tx, slot->hook, result, replay, &job, error);
 }

@@ -21,6 +21,7 @@ static void write_job(
     json_member_time(writer, "ended_at", job->ended_at_ms);
     json_member_bool(writer, "replay", job->replay);
     json_member_text(writer, "reason", job->reason);
+    json_member_text(writer, "dead_job_id", job->death.job);
 }
 
 /* "output" is what both streams said, one after the other, for people; each by itself follows.

@@ -222,7 +222,8 @@ static int choose_hooks(struct replay *replay, struct error *error)
         return error_set(error, ERROR_MEMORY, "no memory for hooks");
     for (size_t i = 0; i < config->hook_count; i++) {
         const struct config_hook *hook = &config->hooks[i];
-        bool chosen = replay->hook != NULL && strcmp(hook->name, replay->hook) == 0;
+        bool chosen = replay->hook != NULL && hook->takes == TAKES_RESULTS &&
+                      strcmp(hook->name, replay->hook) == 0;
         bool considered =
             replay->hook == NULL &&
             (hook->endpoint == NULL || strcmp(hook->endpoint, replay->result->endpoint) == 0);
@@ -232,7 +233,7 @@ static int choose_hooks(struct replay *replay, struct error *error)
             replay->hooks[replay->hook_count++] = hook;
     }
     if (replay->hook != NULL && replay->hook_count == 0)
-        return error_set(error, ERROR_NOT_FOUND, "There is no hook of that name.");
+        return error_set(error, ERROR_NOT_FOUND, "No hook of that name takes results.");
     return 0;
 }
 

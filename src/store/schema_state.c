@@ -170,6 +170,11 @@ static const char *const steps[] = {
     "CREATE INDEX jobs_line ON jobs (hook, order_key, held)\n"
     "    WHERE order_key IS NOT NULL AND state IN ('waiting', 'retrying', 'running');\n"
     "ALTER TABLE hooks ADD COLUMN starts TEXT; -- how many at which time, for its rate\n",
+
+    /* 4: jobs that tell of jobs that died */
+    "ALTER TABLE jobs ADD COLUMN dead_job TEXT; -- id of the job that it tells of\n"
+    "ALTER TABLE jobs ADD COLUMN dead_hook TEXT;\n"
+    "ALTER TABLE jobs ADD COLUMN dead_reason TEXT;\n",
 };
 
 const struct schema schema_state = {

@@ -7,7 +7,7 @@
 #define JOB_COLUMNS                                                                                \
     "id, hook, result_seq, (SELECT id FROM results WHERE seq = jobs.result_seq), state,"           \
     " attempts_made, next_at, queued_at, created_at, ended_at, replay, cancel_requested, reason,"  \
-    " order_key"
+    " order_key, dead_job, dead_hook, dead_reason"
 
 /* In the order of JOB_COLUMNS. */
 enum job_column {
@@ -24,7 +24,10 @@ enum job_column {
     REPLAY,
     CANCEL_REQUESTED,
     REASON,
-    ORDER_KEY
+    ORDER_KEY,
+    DEAD_JOB,
+    DEAD_HOOK,
+    DEAD_REASON
 };
 
 void job_record_fini(struct job_record *job)
@@ -34,6 +37,9 @@ void job_record_fini(struct job_record *job)
     free(job->hook);
     free(job->reason);
     free(job->order_key);
+    free(job->death.job);
+    free(job->death.hook);
+    free(job->death.reason);
     *job = (struct job_record){0};
 }
 
@@ -52,6 +58,9 @@ static int read_job(const struct statement *row, struct job_record *job_out, str
         .cancel_requested = statement_bool(row, CANCEL_REQUESTED),
         .reason = (char *)statement_text_or_null(row, REASON),
         .order_key = (char *)statement_text_or_null(row, ORDER_KEY),
+        .death.job = (char *)statement_text_or_null(row, DEAD_JOB),
+        .death.hook = (char *)statement_text_or_null(row, DEAD_HOOK),
+        .death.reason = (char *)statement_text_or_null(row, DEAD_REASON),
     };
     if (!job_state_parse(statement_text(row, STATE), &job_out->state))
         return bad_name(row, STATE, "state of a job", error);
@@ -68,6 +77,9 @@ static int copy_job(const struct job_record *job, struct job_record *job_out, st
     copy.hook = record_text(job->hook, &failed);
     copy.reason = record_text(job->reason, &failed);
     copy.order_key = record_text(job->order_key, &failed);
+    copy.death.job = record_text(job->death.job, &failed);
+    copy.death.hook = record_text(job->death.hook, &failed);
+    copy.death.reason = record_text(job->death.reason, &failed);
     if (failed) {
         job_record_fini(&copy);
         return record_failed(error);
@@ -85,8 +97,9 @@ int state_job_insert(struct state_tx *tx, const struct job_record *job, struct e
     if (statement_open(
             &statement, tx->db,
             "INSERT INTO jobs (id, hook, result_seq, state, attempts_made, next_at, queued_at,"
-            " created_at, ended_at, replay, cancel_requested, reason, order_key, held)"
-            " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
+            " created_at, ended_at, replay, cancel_requested, reason, order_key, dead_job,"
+            " dead_hook, dead_reason, held)"
+            " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
             " ?13 IS NOT NULL AND EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_line WHERE hook = ?2"
             " AND order_key = ?13 AND state IN ('waiting', 'retrying', 'running')))",
             error) < 0)
@@ -104,6 +117,9 @@ int state_job_insert(struct state_tx *tx, const struct job_record *job, struct e
     statement_bind_int64(&statement, job->cancel_requested);
     statement_bind_text(&statement, job->reason);
     statement_bind_text(&statement, job->order_key);
+    statement_bind_text(&statement, job->death.job);
+    statement_bind_text(&statement, job->death.hook);
+    statement_bind_text(&statement, job->death.reason);
     return statement_run(&statement, error);
 }
 

@@ -161,9 +161,74 @@ static void a_hook_names_an_endpoint_that_exists(void **state)
         f, 7, "hooks[0].endpoint", "there is no endpoint \"result\" (did you mean \"results\"?)");
 }
 
+static void expect_hooks(struct fixture *f, const char *hooks, const char *key, const char *problem)
+{
+    char extra[1024];
+    snprintf(extra, sizeof extra, ", \"hooks\": [ %s ]", hooks);
+    assert_int_equal(fixture_load(f, (struct parts){.extra = extra}), key == NULL);
+    if (key)
+        expect_only_problem(f, 7, key, problem);
+}
+
+static void exit_codes_are_from_1_to_255_and_in_one_list(void **state)
+{
+    struct fixture *f = *state;
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"fail_on\": [1, 255], \"retry_on\": [2] }", NULL,
+        NULL);
+    const struct config_hook *hook = &f->config->hooks[0];
+    assert_true(hook->fail_on.given && hook->fail_on.holds[1] && hook->fail_on.holds[255]);
+    assert_false(hook->fail_on.holds[2]);
+    assert_true(hook->retry_on.given && hook->retry_on.holds[2]);
+    static const char *const bad[] = {"0", "256", "-1", "1.5", "\"1\"", "null"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char hooks[256];
+        snprintf(
+            hooks, sizeof hooks, "{ \"name\": \"h\", \"shell\": \"x\", \"fail_on\": [3, %s] }",
+            bad[i]);
+        expect_hooks(f, hooks, "hooks[0].fail_on[1]", "is not an exit code");
+    }
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"fail_on\": [3], \"retry_on\": [3] }",
+        "hooks[0].retry_on", "names exit 3, which fail_on names too");
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"fail_on\": 3 }", "hooks[0].fail_on", "array");
+}
+
+static void who_is_told_of_dead_jobs_takes_them_and_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    expect_hooks(
+        f,
+        "{ \"name\": \"h\", \"shell\": \"x\", \"on_dead\": \"t\" },"
+        "{ \"name\": \"t\", \"command\": [\"true\", \"{dead_hook}{dead_job_id}{dead_reason}\"],"
+        " \"takes\": \"dead\" }",
+        NULL, NULL);
+    assert_string_equal(f->config->hooks[0].on_dead, "t");
+    assert_int_equal(f->config->hooks[0].takes, TAKES_RESULTS);
+    assert_int_equal(f->config->hooks[1].takes, TAKES_DEAD);
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"on_dead\": \"t\" }", "hooks[0].on_dead",
+        "there is no hook \"t\"");
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"on_dead\": \"h\" }", "hooks[0].on_dead",
+        "takes results");
+    static const char *const unfit[] = {"on_dead\": \"t", "endpoint\": \"results"};
+    static const char *const keys[] = {"hooks[0].on_dead", "hooks[0].endpoint"};
+    for (size_t i = 0; i < sizeof unfit / sizeof unfit[0]; i++) {
+        char hooks[256];
+        snprintf(
+            hooks, sizeof hooks,
+            "{ \"name\": \"t\", \"shell\": \"x\", \"takes\": \"dead\", \"%s\" }", unfit[i]);
+        expect_hooks(f, hooks, keys[i], "does not fit a hook that takes \"dead\"");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_FIXTURE(exit_codes_are_from_1_to_255_and_in_one_list),
+        WITH_FIXTURE(who_is_told_of_dead_jobs_takes_them_and_nothing_else),
         WITH_FIXTURE(a_program_with_a_slash_is_relative_to_the_file),
         WITH_FIXTURE(a_program_without_a_slash_is_found_in_path),
         WITH_FIXTURE(an_unset_path_is_the_usual_one),

@@ -24,6 +24,7 @@ static struct retry_end exited(int exit_code, int attempts_made)
     return (struct retry_end){
         .outcome = ATTEMPT_EXIT,
         .exit_code = exit_code,
+        .asked_ms = RETRY_NOT_ASKED,
         .attempts_made = attempts_made,
         .queued_at_ms = 1000000,
         .now_ms = 2000000,
@@ -107,27 +108,97 @@ static void a_cancelled_job_is_cancelled_however_it_ended(void **state)
     assert_int_equal(decide(&policy, end).state, JOB_CANCELLED);
 }
 
-static void the_delay_doubles_up_to_its_maximum(void **state)
+static void chance_takes_anything_up_to_twice_the_doubled_delay(void **state)
 {
     (void)state;
-    static const int64_t full[] = {1000,  2000,   4000,   8000,   16000, 32000,
-                                   64000, 128000, 256000, 300000, 300000};
-    for (int i = 0; i < (int)(sizeof full / sizeof full[0]); i++) {
-        assert_int_equal(retry_delay_ms(&policy.retry, i + 1, 0), full[i] / 2);
-        int64_t span = full[i] - full[i] / 2;
-        assert_int_equal(retry_delay_ms(&policy.retry, i + 1, (uint64_t)span), full[i]);
+    static const int64_t longest[] = {2000,  4000,   8000,   16000,  32000,
+                                      64000, 128000, 256000, 300000, 300000};
+    for (int i = 0; i < (int)(sizeof longest / sizeof longest[0]); i++) {
+        assert_int_equal(retry_delay_ms(&policy.retry, i + 1, 0), 0);
+        assert_int_equal(retry_delay_ms(&policy.retry, i + 1, (uint64_t)longest[i]), longest[i]);
+        assert_int_equal(retry_delay_ms(&policy.retry, i + 1, (uint64_t)longest[i] + 1), 0);
     }
 }
 
-static void the_delay_is_between_half_and_all_whatever_chance_says(void **state)
+static void on_average_the_delay_is_what_is_configured(void **state)
 {
     (void)state;
     uint64_t chance = 1;
+    int64_t sum_ms = 0;
     for (int i = 0; i < 10000; i++) {
         chance = chance * 6364136223846793005u + 1442695040888963407u;
-        int64_t delay_ms = retry_delay_ms(&policy.retry, 3, chance);
-        assert_true(delay_ms >= 2000 && delay_ms <= 4000);
+        int64_t delay_ms = retry_delay_ms(&policy.retry, 3, chance >> 16);
+        assert_true(delay_ms >= 0 && delay_ms <= 8000);
+        sum_ms += delay_ms;
     }
+    assert_in_range(sum_ms / 10000, 3900, 4100);
+}
+
+static struct config_exit_codes codes(int a, int b)
+{
+    struct config_exit_codes codes = {.given = true};
+    codes.holds[a] = true;
+    codes.holds[b] = true;
+    return codes;
+}
+
+static void expect_retried(const struct retry_policy *by, int exit_code, bool retried)
+{
+    assert_int_equal(decide(by, exited(exit_code, 1)).state, retried ? JOB_RETRYING : JOB_DEAD);
+}
+
+static void fail_on_takes_the_place_of_65(void **state)
+{
+    (void)state;
+    struct retry_policy by = policy;
+    by.fail_on = codes(3, 75);
+    expect_retried(&by, 3, false);
+    expect_retried(&by, 75, false);
+    expect_retried(&by, 65, true);
+    expect_retried(&by, 1, true);
+    by.fail_on = (struct config_exit_codes){.given = true}; /* "fail_on": [] */
+    expect_retried(&by, 65, true);
+}
+
+static void with_retry_on_all_others_are_final_but_75(void **state)
+{
+    (void)state;
+    struct retry_policy by = policy;
+    by.retry_on = codes(4, 65);
+    expect_retried(&by, 4, true);
+    expect_retried(&by, 65, true);
+    expect_retried(&by, 75, true);
+    expect_retried(&by, 1, false);
+    by.fail_on = codes(75, 75);
+    expect_retried(&by, 75, false);
+}
+
+static void exit_codes_say_nothing_of_signals_and_timeouts(void **state)
+{
+    (void)state;
+    struct retry_policy by = policy;
+    by.retry_on = codes(4, 5);
+    struct retry_end end = exited(-1, 1);
+    end.outcome = ATTEMPT_TIMEOUT;
+    assert_int_equal(decide(&by, end).state, JOB_RETRYING);
+    end.outcome = ATTEMPT_SIGNAL;
+    assert_int_equal(decide(&by, end).state, JOB_RETRYING);
+}
+
+static void a_pause_that_is_asked_for_is_kept_and_counts(void **state)
+{
+    (void)state;
+    struct retry_end end = exited(75, 1);
+    end.asked_ms = 900000;
+    struct retry_verdict verdict = decide(&policy, end);
+    assert_int_equal(verdict.state, JOB_RETRYING);
+    assert_int_equal(verdict.next_at_ms, end.now_ms + 900000);
+    end.attempts_made = 3;
+    assert_int_equal(decide(&policy, end).state, JOB_DEAD);
+    struct retry_policy bounded = policy;
+    bounded.give_up_after_ms = end.now_ms - end.queued_at_ms + 800000;
+    end.attempts_made = 1;
+    assert_int_equal(decide(&bounded, end).state, JOB_DEAD);
 }
 
 static void extreme_delays_do_not_overflow(void **state)
@@ -150,6 +221,7 @@ static void no_attempt_comes_after_give_up_after(void **state)
     end.now_ms = end.queued_at_ms + 58000;
     assert_int_equal(decide(&bounded, end).state, JOB_RETRYING);
     end.now_ms = end.queued_at_ms + 59900;
+    end.chance = 500;
     struct retry_verdict verdict = decide(&bounded, end);
     assert_int_equal(verdict.state, JOB_DEAD);
     assert_string_equal(verdict.reason, "the next attempt would come after give_up_after (1m)");
@@ -176,8 +248,12 @@ int main(void)
         cmocka_unit_test(what_can_never_start_is_dead_with_its_reason),
         cmocka_unit_test(an_interrupted_attempt_never_kills_the_job),
         cmocka_unit_test(a_cancelled_job_is_cancelled_however_it_ended),
-        cmocka_unit_test(the_delay_doubles_up_to_its_maximum),
-        cmocka_unit_test(the_delay_is_between_half_and_all_whatever_chance_says),
+        cmocka_unit_test(chance_takes_anything_up_to_twice_the_doubled_delay),
+        cmocka_unit_test(on_average_the_delay_is_what_is_configured),
+        cmocka_unit_test(fail_on_takes_the_place_of_65),
+        cmocka_unit_test(with_retry_on_all_others_are_final_but_75),
+        cmocka_unit_test(exit_codes_say_nothing_of_signals_and_timeouts),
+        cmocka_unit_test(a_pause_that_is_asked_for_is_kept_and_counts),
         cmocka_unit_test(extreme_delays_do_not_overflow),
         cmocka_unit_test(no_attempt_comes_after_give_up_after),
         cmocka_unit_test(a_job_expires_by_its_age),

@@ -199,14 +199,17 @@ static void a_log_that_ends_before_the_cursor_is_found(void **state)
     assert_int_equal(findings(fixture), 1);
 }
 
+#define JOB                                                                                        \
+    "INSERT INTO jobs (id, hook, result_seq, state, attempts_made, next_at, created_at, replay,"   \
+    " cancel_requested, order_key, held) "
+
 static void rows_that_lost_their_parent_are_found(void **state)
 {
     struct fixture *fixture = *state;
 
     run_sql(
         fixture_path(fixture, "state/state.db"),
-        "INSERT INTO jobs VALUES (1, 'x', 'notify', 77, 'waiting', 0, 0, 0, NULL, 0, 0, NULL, 0,"
-        " NULL, 0)");
+        JOB "VALUES ('x', 'notify', 77, 'waiting', 0, 0, 0, 0, 0, NULL, 0)");
     assert_int_equal(findings(fixture), 1);
 }
 
@@ -217,10 +220,11 @@ static void a_line_that_nobody_leads_is_found(void **state)
 
     both(fixture, "x");
     run_sql(
-        path, "INSERT INTO jobs SELECT 1, 'x', 'notify', seq, 'waiting', 0, 0, 0, NULL, 0, 0, NULL,"
-              " 0, 'workflow:a', 0 FROM results LIMIT 1;"
-              "INSERT INTO jobs SELECT 2, 'y', 'notify', seq, 'waiting', 0, 0, 0, NULL, 0, 0, NULL,"
-              " 0, 'workflow:a', 1 FROM results LIMIT 1;");
+        path, JOB "SELECT 'x', 'notify', seq, 'waiting', 0, 0, 0, 0, 0, 'workflow:a', 0"
+                  " FROM results LIMIT 1");
+    run_sql(
+        path, JOB "SELECT 'y', 'notify', seq, 'waiting', 0, 0, 0, 0, 0, 'workflow:a', 1"
+                  " FROM results LIMIT 1");
     assert_int_equal(findings(fixture), 0);
     run_sql(path, "UPDATE jobs SET held = 1");
     assert_int_equal(findings(fixture), 2);
