@@ -38,7 +38,8 @@ enum { RUN_TOKEN_TEXT_LENGTH = 76, RUN_TOKEN_TEXT_BYTES = 77 };
 int run_token_mint(
     const struct config_secrets *keys, const char *endpoint, const struct id *run,
     int64_t expires_at_s, char out[static RUN_TOKEN_TEXT_BYTES], struct error *error);
-/* Tries every key. -1 with ERROR_UNAUTHORIZED; the message says why, for our log only. */
+/* Tries every key. -1 with ERROR_UNAUTHORIZED; the message says why, for our log only. Or with
+ * ERROR_MEMORY: it could not be found out. */
 int run_token_verify(
     const struct config_secrets *keys, const char *endpoint, struct bytes token, int64_t now_s,
     struct id *run_out, struct error *error);
@@ -82,7 +83,8 @@ struct verifier *verifier_new(
     const struct config *config, const struct config_endpoint *endpoint, struct error *error);
 void verifier_free(struct verifier *verifier); /* NULL is allowed */
 
-/* The part before the body. -1: ERROR_UNAUTHORIZED or ERROR_FORBIDDEN, reason for the log. */
+/* The part before the body. -1: ERROR_UNAUTHORIZED or ERROR_FORBIDDEN, reason for the log;
+ * ERROR_MEMORY when it could not be found out, which is no verdict. */
 int verifier_check_head(
     const struct verifier *verifier, const struct verify_request *request,
     struct verify_outcome *outcome, struct error *error);

@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "callbackd/os.h"
 #include "callbackd/text.h"
 
 enum {
@@ -40,15 +41,18 @@ static uint64_t load_u64(const unsigned char in[static EXPIRY_BYTES])
     return value;
 }
 
-/* The MAC over purpose, endpoint and head. -1: the endpoint's name is too long, or OpenSSL failed.
- */
+static bool can_sign(const struct config_secret *key, const char *endpoint)
+{
+    return key->length > 0 && key->length <= INT_MAX && strlen(endpoint) <= ENDPOINT_NAME_MAX;
+}
+
+/* The MAC over purpose, endpoint and head, with a key that can sign for it. -1: OpenSSL failed,
+ * for want of memory. */
 static int token_mac(
     const struct config_secret *key, const char *endpoint,
     const unsigned char head[static HEAD_BYTES], unsigned char mac_out[static MAC_BYTES])
 {
     size_t name_bytes = strlen(endpoint) + 1;
-    if (name_bytes > ENDPOINT_NAME_MAX + 1 || key->length > INT_MAX)
-        return -1;
     unsigned char message[sizeof mac_purpose + ENDPOINT_NAME_MAX + 1 + HEAD_BYTES];
     memcpy(message, mac_purpose, sizeof mac_purpose);
     memcpy(message + sizeof mac_purpose, endpoint, name_bytes);
@@ -74,8 +78,10 @@ int run_token_mint(
     token[0] = TOKEN_VERSION;
     memcpy(token + 1, run->bytes, ID_BYTES);
     store_u64((uint64_t)expires_at_s, token + 1 + ID_BYTES);
-    if (token_mac(&keys->items[0], endpoint, token, token + HEAD_BYTES) != 0)
+    if (!can_sign(&keys->items[0], endpoint))
         return error_set(error, ERROR_INTERNAL, "cannot sign a run token for this endpoint");
+    if (token_mac(&keys->items[0], endpoint, token, token + HEAD_BYTES) != 0)
+        return error_set(error, ERROR_MEMORY, "no memory to sign a run token");
     struct buffer text;
     buffer_init_secret(&text, RUN_TOKEN_TEXT_LENGTH);
     int result = text_base64url_encode(bytes_of(token, sizeof token), &text);
@@ -87,33 +93,45 @@ int run_token_mint(
     return result;
 }
 
-static int token_decode(struct bytes text, unsigned char token_out[static TOKEN_BYTES])
+static int token_decode(
+    struct bytes text, unsigned char token_out[static TOKEN_BYTES], struct error *error)
 {
-    if (text.length != RUN_TOKEN_TEXT_LENGTH)
-        return -1;
-    struct buffer raw;
+    CLEANUP_BUFFER struct buffer raw;
     buffer_init(&raw, TOKEN_BYTES);
-    bool good = text_base64url_decode(text, &raw) && raw.length == TOKEN_BYTES;
-    if (good)
-        memcpy(token_out, raw.data, TOKEN_BYTES);
-    buffer_fini(&raw);
-    return good ? 0 : -1;
+    if (buffer_reserve(&raw, TOKEN_BYTES) != 0)
+        return error_set(error, ERROR_MEMORY, "no memory to look at a run token");
+    if (text.length != RUN_TOKEN_TEXT_LENGTH || !text_base64url_decode(text, &raw) ||
+        raw.length != TOKEN_BYTES)
+        return error_set(error, ERROR_UNAUTHORIZED, "not a run token: malformed");
+    memcpy(token_out, raw.data, TOKEN_BYTES);
+    return 0;
 }
 
-/* Every key is tried even after one fitted: the time taken says nothing about which. */
-static bool any_key_signed(
+/* Every key is tried even after one fitted: the time taken says nothing about which. That a MAC
+ * cannot be made, for want of memory, is no verdict on the token. */
+static int find_signing_key(
     const struct config_secrets *keys, const char *endpoint,
-    const unsigned char token[static TOKEN_BYTES])
+    const unsigned char token[static TOKEN_BYTES], struct error *error)
 {
     int fits = 0;
+    bool failed = false;
     for (size_t i = 0; i < keys->count; i++) {
         unsigned char mac[MAC_BYTES];
-        if (keys->items[i].length == 0 || token_mac(&keys->items[i], endpoint, token, mac) != 0)
+        if (!can_sign(&keys->items[i], endpoint))
             continue;
+        if (token_mac(&keys->items[i], endpoint, token, mac) != 0) {
+            failed = true;
+            continue;
+        }
         fits |= CRYPTO_memcmp(mac, token + HEAD_BYTES, MAC_BYTES) == 0;
         OPENSSL_cleanse(mac, sizeof mac);
     }
-    return fits != 0;
+    if (fits != 0)
+        return 0;
+    if (failed)
+        return error_set(error, ERROR_MEMORY, "no memory to verify a run token");
+    return error_set(
+        error, ERROR_UNAUTHORIZED, "the run token was not signed for this endpoint by any key");
 }
 
 int run_token_verify(
@@ -123,11 +141,9 @@ int run_token_verify(
     unsigned char token[TOKEN_BYTES];
     if (token_text.length == 0)
         return error_set(error, ERROR_UNAUTHORIZED, "no run token in the path");
-    if (token_decode(token_text, token) != 0)
-        return error_set(error, ERROR_UNAUTHORIZED, "not a run token: malformed");
-    if (!any_key_signed(keys, endpoint, token))
-        return error_set(
-            error, ERROR_UNAUTHORIZED, "the run token was not signed for this endpoint by any key");
+    if (token_decode(token_text, token, error) != 0 ||
+        find_signing_key(keys, endpoint, token, error) != 0)
+        return -1;
     if (token[0] != TOKEN_VERSION)
         return error_set(
             error, ERROR_UNAUTHORIZED, "the run token is of unknown version %d", token[0]);

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from support import build, processes
+from support import processes
 from support.daemon import RECEIVER, WORKER
 from support.posts import Posts, is_ready
 from support.small_disk import SmallDisk

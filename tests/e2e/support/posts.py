@@ -18,19 +18,19 @@ class Posts:
         self.accepted = {}  # result id, by run
         self.lock = threading.Lock()
 
-    def path(self, run_id):
-        return f"/callback/{self.daemon.token_for(run_id)}"
+    def path(self, run_id, **token):
+        return f"/callback/{self.daemon.token_for(run_id, **token)}"
 
-    def send(self, run_id=None):
-        """Posts, or posts again; returns the answer, or None when there was none."""
+    def new(self, run_id=None):
+        """A run and the body of its post: another one, or that of a run that has one."""
         run_id = run_id or tokens.new_run_id()
         with self.lock:
             body = self.bodies.setdefault(run_id, result_body(
                 len(self.bodies) + 1, '"%s"' % ("x" * self.size)).encode())
-        try:
-            answer = self.daemon.post(self.path(run_id), body, listener=self.listener)
-        except (OSError, http.client.HTTPException):
-            return None
+        return run_id, body
+
+    def note(self, run_id, answer):
+        """Remembers what was answered; returns it."""
         if answer.status == 200:
             with self.lock:
                 self.accepted[run_id] = answer.json()["result_id"]
@@ -38,6 +38,15 @@ class Posts:
             assert int(answer.headers["Retry-After"]) > 0, answer
             assert answer.headers["Content-Type"] == "application/problem+json"
         return answer
+
+    def send(self, run_id=None):
+        """Posts, or posts again; returns the answer, or None when there was none."""
+        run_id, body = self.new(run_id)
+        try:
+            answer = self.daemon.post(self.path(run_id), body, listener=self.listener)
+        except (OSError, http.client.HTTPException):
+            return None
+        return self.note(run_id, answer)
 
     def status(self, run_id=None):
         answer = self.send(run_id)
