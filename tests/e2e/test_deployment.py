@@ -1,12 +1,28 @@
 # SPDX-License-Identifier: MIT
 """What is installed, and the examples that come with it."""
 import os
+import re
 import shutil
 import subprocess
 
 from support import build
 
 EXAMPLES = build.ROOT / "deploy/examples"
+
+
+def broken_links(directory):
+    """Of the Markdown files below it: what they link to beside themselves and is not there."""
+    documents = list(directory.rglob("*.md"))
+    assert len(documents) > 5
+    return [(str(path), target) for path in documents
+            for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
+            if "://" not in target and not (path.parent / target).exists()]
+
+
+def test_no_link_between_the_documents_is_broken(tmp_path):
+    shutil.copytree(build.ROOT / "docs", tmp_path / "docs")
+    shutil.copy(build.ROOT / "README.md", tmp_path)
+    assert broken_links(tmp_path) == []
 
 
 def test_what_is_installed(tmp_path):
@@ -19,6 +35,7 @@ def test_what_is_installed(tmp_path):
             "share/man/man1/callbackctl.1", "share/bash-completion/completions/callbackctl",
             "share/doc/callbackd/examples/callbackd.json",
             "share/doc/callbackd/examples/hooks/start-reply.sh"} <= installed
+    assert broken_links(prefix / "share/doc/callbackd") == []
     programs = {name for name in installed if name.split("/")[0] in ("bin", "sbin")}
     assert programs == {"sbin/callbackd", "bin/callbackctl"}, "the simulator is never installed"
 
