@@ -69,9 +69,10 @@ main() {
     local here
     here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
     local directory=${1:-$here/dev}
-    umask 0077
+    # The keys are for nobody else; the folder, with the certificates, is as others are.
     mkdir -p "$directory"
     cd "$directory"
+    umask 0077
     ensure ca make_authority
     ensure server make_certificate server "/CN=localhost" \
         "extendedKeyUsage=serverAuth" "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"

@@ -162,6 +162,8 @@ build() {
 }
 
 start_servers() {
+    # Not earlier: what is built is for everybody who may see this folder.
+    umask 0077
     write_secrets
     write_hook
     start simulator "$bin/promptlayer-sim" --listen 127.0.0.1:0 --port-file "$demo/port" \
@@ -219,7 +221,6 @@ main() {
     --keep) keep=yes ;;
     *) die "usage: quickstart.sh [--keep]" ;;
     esac
-    umask 0077
     demo=$(mktemp -d "${TMPDIR:-/tmp}/callbackd-quickstart.XXXXXX")
     trap stop_all EXIT
     trap 'exit 130' INT TERM
