@@ -79,6 +79,15 @@ static int make_runtime_directory(const char *path, struct error *error)
     return 0;
 }
 
+/* One that we chose ourselves goes with us. It is empty, unless an earlier worker died and left
+ * something in it that the next one clears. */
+static void remove_runtime_directory(const struct worker *worker)
+{
+    if (worker->runtime_directory != NULL &&
+        worker->handover->config->store.runtime_directory == NULL)
+        (void)rmdir(worker->runtime_directory);
+}
+
 static int open_stores(struct worker *worker, struct error *error)
 {
     const char *directory = worker->config->store.directory;
@@ -208,6 +217,7 @@ static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
     result_log_close(worker->log);
     http_client_cleanup();
     handover_reload_fini(&worker->reloaded);
+    remove_runtime_directory(worker);
     free(worker->runtime_directory);
 }
 
