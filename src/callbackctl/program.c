@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "callbackd/text.h"
 #include "display.h"
 #include "exit_status.h"
 #include "help.h"
@@ -30,12 +31,39 @@ static int find_verb(struct session *session, struct error *error)
     return error_set(error, ERROR_USAGE, "there is no verb \"%s\" (callbackctl --help)", name);
 }
 
+/* An option whose value may be missing takes it with '=' only: "--wait 5s" is an operand too many.
+ * NULL: there is none on the command line without its value. */
+static const struct option_row *option_without_value(const struct session *session)
+{
+    const struct option_row *row = session->verb->options;
+    for (; row && row->id != OPTION_END; row++)
+        if (option_value_is_optional(row) && arguments_have(&session->arguments, row->id) &&
+            !arguments_value(&session->arguments, row->id))
+            return row;
+    return NULL;
+}
+
+static int refuse_surplus(const struct session *session, struct error *error)
+{
+    const struct option_row *option = option_without_value(session);
+    const char *word;
+    int64_t duration_ms;
+    for (size_t i = 0; option && (word = session_operand(session, i)); i++)
+        if (text_parse_duration_ms(word, &duration_ms))
+            return error_set(
+                error, ERROR_USAGE, "%s: \"%s\" is too much (did you mean --%s=%s?)",
+                session->verb->name, word, option->name, word);
+    return 0;
+}
+
 static int check_operands(const struct session *session, struct error *error)
 {
     const struct verb *verb = session->verb;
     size_t count = session->arguments.operand_count;
     if (count >= verb->operands_min && count <= verb->operands_max)
         return 0;
+    if (count > verb->operands_max && refuse_surplus(session, error) != 0)
+        return -1;
     const char *wrong = count < verb->operands_min ? "something is missing" : "that is too much";
     return error_set(
         error, ERROR_USAGE, "%s: %s (usage: callbackctl %s%s%s%s)", verb->name, wrong, verb->name,

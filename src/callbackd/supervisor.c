@@ -80,16 +80,33 @@ static int block_signals(struct supervisor *supervisor, struct error *error)
     return 0;
 }
 
+static int take_lock(
+    const struct supervisor *supervisor, const char *name, int *fd_out, struct error *error)
+{
+    const char *directory = supervisor->config->store.directory;
+    struct error held = {0};
+    if (store_lock(directory, name, 0, fd_out, &held) == 0)
+        return 0;
+    if (held.code != ERROR_CONFLICT) {
+        *error = held;
+        return -1;
+    }
+    log_warning(
+        "waiting for another callbackd to end", LOG_ERROR(&held),
+        LOG_INT("at_most_ms", LOCK_WAIT_MS));
+    return store_lock(directory, name, LOCK_WAIT_MS, fd_out, error);
+}
+
 static int take_locks(struct supervisor *supervisor, struct error *error)
 {
     const char *directory = supervisor->config->store.directory;
     if (os_make_directories(directory, 0700, error) != 0)
         return -1;
     if ((supervisor->roles & CONFIG_ROLE_RECEIVER) != 0 &&
-        store_lock(directory, "receiver", LOCK_WAIT_MS, &supervisor->receiver_lock, error) != 0)
+        take_lock(supervisor, "receiver", &supervisor->receiver_lock, error) != 0)
         return -1;
     if ((supervisor->roles & CONFIG_ROLE_WORKER) != 0 &&
-        store_lock(directory, "worker", LOCK_WAIT_MS, &supervisor->worker_lock, error) != 0)
+        take_lock(supervisor, "worker", &supervisor->worker_lock, error) != 0)
         return -1;
     return 0;
 }

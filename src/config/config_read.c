@@ -83,7 +83,18 @@ static void read_list(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,
     void *base)
 {
-    if (is_none(key, place->value) || !config_is_type(reader, place, JSON_TYPE_ARRAY))
+    if (is_none(key, place->value))
+        return;
+    const char *text = json_get_text(place->value);
+    if (text && (key->flags & KEY_OR_NONE)) {
+        config_problem(
+            reader, place,
+            "is \"%s\", and must be an array (name a scheme, or write \"none\" to believe "
+            "everybody)",
+            text);
+        return;
+    }
+    if (!config_is_type(reader, place, JSON_TYPE_ARRAY))
         return;
     size_t count = json_count(place->value);
     if (count == 0 && (key->flags & KEY_REQUIRED))

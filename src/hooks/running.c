@@ -95,6 +95,7 @@ void running_fail(struct running *running, const char *message, bool fatal)
     running->message = text_copy(message);
     running->fatal = fatal;
     running->ended_at_ms = clock_wall_ms();
+    running->duration_ms = running->ended_at_ms - running->started_at_ms;
 }
 
 /* ---- its output ---- */

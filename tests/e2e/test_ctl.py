@@ -321,6 +321,14 @@ def test_a_registered_url_is_waited_for_and_triggers_at_once(running, daemon):
     assert known["execution_id"] == "7"
 
 
+def test_a_wait_without_its_sign_is_explained(ctl):
+    for words in (["run", "flow", "--wait", "5s"], ["run", "--wait", "5s", "flow"]):
+        done = ctl(*words)
+        assert done.status == USAGE
+        assert "did you mean --wait=5s?" in done.stderr
+    assert "did you mean" not in ctl("run", "flow", "--wait", "other").stderr
+
+
 def test_help_names_every_verb(ctl):
     done = ctl("help")
     assert done.status == DONE

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a hook sees, when it runs, and how it ends."""
+import datetime
 import os
 import pathlib
 import re
@@ -344,6 +345,17 @@ def test_a_job_can_be_cancelled_while_it_waits_and_while_it_runs(daemon):
     for job in (waiting, running):
         daemon.admin.send("POST", f"/api/v1/jobs/{job['id']}/cancel")
     daemon.wait_for_jobs(2, "cancelled")
+
+
+def test_the_log_says_the_same_duration_as_the_job(daemon):
+    daemon.hook(shell="sleep 0.05")
+    daemon.start()
+    daemon.call_back(daemon.launched(7), result_body(7))
+    job, = daemon.wait_for_jobs(1)
+    attempt, = job["attempts"]
+    started, ended = (datetime.datetime.fromisoformat(attempt[at]) for at in ("started_at", "ended_at"))
+    logged = re.search(r'msg="job ended".* duration_ms=(\d+)', daemon.log_text())
+    assert round((ended - started) / datetime.timedelta(milliseconds=1)) == int(logged[1])
 
 
 def test_a_replay_is_a_job_of_its_own(daemon):

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -90,6 +91,26 @@ def test_a_signal_stops_everything_in_order(daemon, number):
     assert not (daemon.directory / "receiver.sock").exists()
 
 
+def test_no_runtime_directory_is_left_behind_by_a_stop(daemon):
+    daemon.hook(shell="true")
+    daemon.start()
+    store = (daemon.directory / "store").stat()
+    runtime = pathlib.Path(f"/dev/shm/callbackd-{os.getuid()}-{store.st_dev:x}-{store.st_ino:x}")
+    assert runtime.is_dir()
+    daemon.call_back(daemon.launched(7), result_body(7))
+    daemon.wait_for_jobs(1)
+    daemon.stop()
+    assert not runtime.exists()
+
+
+def test_a_configured_runtime_directory_stays(daemon):
+    (daemon.directory / "bodies").mkdir(mode=0o700)
+    daemon.config["store"]["runtime_directory"] = "bodies"
+    daemon.start()
+    daemon.stop()
+    assert (daemon.directory / "bodies").is_dir()
+
+
 def test_a_request_under_way_is_finished_at_a_stop(daemon):
     daemon.start()
     path = web.path_of(daemon.launched(7)["callback_url"])
@@ -127,6 +148,8 @@ def test_a_second_daemon_on_the_same_store_is_refused(daemon):
                             capture_output=True, text=True, timeout=60)
     assert second.returncode not in (0, None)
     assert "receiver" in second.stderr and second.returncode == 69
+    waiting = second.stderr.splitlines()[0]  # said before it waits
+    assert "waiting for another callbackd" in waiting and f"process {daemon.pid}" in waiting
 
 
 # ---- dying ----

@@ -39,6 +39,18 @@ static void a_scheme_takes_its_options_only(void **state)
     assert_false(config_scheme_takes(config_scheme_find("run-token"), "secret_file"));
 }
 
+static void a_text_in_place_of_schemes_is_told_of_none(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(fixture_load(
+        f, (struct parts){
+               .endpoints = "\"endpoints\": [ { \"name\": \"a\", \"path\": \"/a\", "
+                            "\"verify\": \"nobody\" } ]"}));
+    expect_only_problem(
+        f, 6, "endpoints[0].verify",
+        "is \"nobody\", and must be an array (name a scheme, or write \"none\"");
+}
+
 static void an_unknown_scheme_names_the_nearest(void **state)
 {
     struct fixture *f = *state;
@@ -61,6 +73,7 @@ int main(void)
         cmocka_unit_test(every_scheme_is_described),
         cmocka_unit_test(every_option_of_a_scheme_is_a_key),
         cmocka_unit_test(a_scheme_takes_its_options_only),
+        WITH_FIXTURE(a_text_in_place_of_schemes_is_told_of_none),
         WITH_FIXTURE(an_unknown_scheme_names_the_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
