@@ -13,7 +13,7 @@
 #   scale   a store with many results beside a small one                     --rows 10000000
 #
 # kills and power take about 5 minutes each and little disk, flat 22 minutes and 2 KiB for each
-# post, scale about 40 minutes and 2.2 KB for each row. `power` mounts file systems, as root, and
+# post, scale about 20 minutes and 2.2 KB for each row. `power` mounts file systems, as root, and
 # all that it mounts ends with it. Best on a machine that does nothing else.
 set -euo pipefail
 

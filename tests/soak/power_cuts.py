@@ -236,6 +236,7 @@ class Trial:
         finally:
             if self.daemon.is_running():
                 self.daemon.kill()
+            self.daemon.close()
             self.disk.unmount()
             if keep:
                 say(f"kept: {self.directory}")

@@ -129,8 +129,9 @@ def scale(outcomes):
 
     rows = [[row["name"], text(row["small"]), text(row["large"])] for row in seen["table"]]
     rates = seen.get("reading_per_s", {"small": 0, "large": 0})
-    rows.append(["results a second that the worker takes in", number(rates["small"]),
-                 number(rates["large"])])
+    rows.append([f"results a second that the worker takes in "
+                 f"(× {seen.get('reading_ratio', 0):.2f} within a round)",
+                 number(rates["small"]), number(rates["large"])])
     return (f"### {seen['rows']:,} results stored\n\n" + verdict(seen) +
             f"\nPosts acknowledged a second, with {seen['rows']:,} results ÷ with none: "
             f"**{seen['acks_ratio']:.2f}** ({min(seen['acks_ratios']):.2f} – "

@@ -144,19 +144,30 @@ def time_starts(place, rounds):
     return {"start": {"median_s": statistics.median(seconds), "p99_s": max(seconds)}}
 
 
-def reading_rate(server):
+def reading_rate(place):
     """Results a second that the worker takes in, with all of them there already."""
-    worker = next(pid for pid in processes.tree(server.pid) if pathlib.Path(
-        f"/proc/{pid}/cmdline").read_bytes().startswith(b"callbackd: worker"))
-    os.kill(worker, signal.SIGSTOP)
-    try:
-        measure.run_load(server, READING_S, 64, 500, False, 0)
-        lag = server.lag()
-    finally:
-        begin = time.perf_counter()
-        os.kill(worker, signal.SIGCONT)
-    server.catch_up()
-    return lag / (time.perf_counter() - begin)
+    with Stored(place) as server:
+        server.catch_up()
+        worker = next(pid for pid in processes.tree(server.pid) if pathlib.Path(
+            f"/proc/{pid}/cmdline").read_bytes().startswith(b"callbackd: worker"))
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            measure.run_load(server, READING_S, 64, 500, False, 0)
+            lag = server.lag()
+        finally:
+            begin = time.perf_counter()
+            os.kill(worker, signal.SIGCONT)
+        server.catch_up()
+        return lag / (time.perf_counter() - begin)
+
+
+def compare_reading(small, large, rounds, outcome):
+    """In turns, and within a round: what else the machine does meets both."""
+    rates = [(reading_rate(small), reading_rate(large)) for _ in range(rounds)]
+    ratio = statistics.median(of_large / of_small for of_small, of_large in rates)
+    outcome.add(reading_ratio=round(ratio, 3), reading_per_s={
+        name: round(statistics.median(of)) for name, of in zip(("small", "large"), zip(*rates))})
+    outcome.require(ratio >= READING_AT_LEAST, f"the worker takes in, few and many: {rates} /s")
 
 
 def slice_times(place):
@@ -180,16 +191,15 @@ def slice_times(place):
 
 
 def look_at(place, options):
-    """{what: {"median_s", "p99_s"}} and the worker's rate."""
+    """{what: {"median_s", "p99_s"}}"""
     found = {}
     with Stored(place) as server:
         server.catch_up()
         for _ in range(2):  # the first time is for warming up
             found = {**time_lookups(server, options.lookups), **time_pages(server)}
-        rates = [reading_rate(server) for _ in range(options.rounds)]
     found.update(time_starts(place, options.rounds))
     found.update(slice_times(place))
-    return found, statistics.median(rates)
+    return found
 
 
 def compare(small, large, outcome):
@@ -230,12 +240,8 @@ def soak(place, options, outcome):
         round(ratio, 3) for ratio in ratios])
     outcome.require(statistics.median(ratios) >= RATE_AT_LEAST, f"acks ÷ with none: {ratios}")
     say(f"acks with many ÷ with none: {ratios}")
-    of_small, small_rate = look_at(small, options)
-    of_large, large_rate = look_at(large, options)
-    compare(of_small, of_large, outcome)
-    outcome.add(reading_per_s={"small": round(small_rate), "large": round(large_rate)})
-    outcome.require(large_rate >= READING_AT_LEAST * small_rate,
-                    f"the worker takes in {small_rate:,.0f}/s, with many {large_rate:,.0f}/s")
+    compare(look_at(small, options), look_at(large, options), outcome)
+    compare_reading(small, large, options.rounds, outcome)
 
 
 def main():
