@@ -114,6 +114,8 @@ int64_t hook_engine_next_ms(const struct hook_engine *engine);
  * and the engine tries again by itself (hook_engine_next_ms), at first after 100 ms, at last
  * every 5 s. */
 int hook_engine_run(struct hook_engine *engine, struct error *error);
+/* Has the store refused, and not taken anything since? The engine may be between two tries. */
+bool hook_engine_is_stalled(const struct hook_engine *engine);
 int hook_engine_running(const struct hook_engine *engine);
 
 /* Takes over changed hooks: running jobs go on with the old ones, queued jobs get the new ones.

@@ -314,6 +314,8 @@ static int64_t work(struct worker *worker)
         note_failure(worker, &error);
         return ERROR_DELAY_MS;
     }
+    if (worker->failing && hook_engine_is_stalled(worker->engine))
+        return ERROR_DELAY_MS;
     if (worker->failing)
         log_info("worker goes on");
     worker->failing = false;

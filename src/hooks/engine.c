@@ -273,6 +273,11 @@ int hook_engine_run(struct hook_engine *engine, struct error *error)
     return result;
 }
 
+bool hook_engine_is_stalled(const struct hook_engine *engine)
+{
+    return engine->commit_after_ms != 0;
+}
+
 /* ---- for the owner's poll ---- */
 
 int hook_engine_fd(const struct hook_engine *engine)
@@ -356,7 +361,8 @@ static void wait_until(struct hook_engine *engine, int64_t until_ms)
 static void run_and_log(struct hook_engine *engine)
 {
     struct error error;
-    if (hook_engine_run(engine, &error) != 0)
+    bool stalled = hook_engine_is_stalled(engine);
+    if (hook_engine_run(engine, &error) != 0 && !stalled)
         log_error("cannot record the ends of jobs", LOG_ERROR(&error));
 }
 
