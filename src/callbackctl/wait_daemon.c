@@ -160,10 +160,9 @@ static int look_at_run(struct watch *watch, struct error *error)
     return status;
 }
 
-/* One question. The exit status, -1, or -2: not yet. */
-static int ask(struct watch *watch, struct error *error)
+/* One question, open for so long. The exit status, -1, or -2: not yet. */
+static int ask_for(struct watch *watch, int64_t open_ms, struct error *error)
 {
-    int64_t open_ms = pause_left_ms(watch->until_ms, POLL_MS);
     char duration[32];
     text_format_duration(open_ms, duration, sizeof(duration));
     CLEANUP_BUFFER struct buffer path;
@@ -180,6 +179,13 @@ static int ask(struct watch *watch, struct error *error)
     int status = take_result(watch, answer.document, error);
     admin_answer_fini(&answer);
     return status == -2 ? look_at_run(watch, error) : status;
+}
+
+/* A daemon at which too many wait already answers at once those who do not. */
+static int ask(struct watch *watch, struct error *error)
+{
+    int status = ask_for(watch, pause_left_ms(watch->until_ms, POLL_MS), error);
+    return status == -1 && error->code == ERROR_BUSY ? ask_for(watch, 0, error) : status;
 }
 
 static void show_progress(const struct watch *watch)

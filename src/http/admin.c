@@ -10,7 +10,6 @@
 #include "callbackd/text.h"
 
 enum {
-    ADMIN_CONNECTIONS = 128, /* long polls hold one each */
     ADMIN_REQUEST_TIMEOUT_MS = 10000,
     ADMIN_IDLE_TIMEOUT_MS = 15000,
     ADMIN_HEADERS_MAX_BYTES = 16384,

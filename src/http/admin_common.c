@@ -21,6 +21,22 @@ void admin_unlock_config(struct admin *admin)
     pthread_rwlock_unlock(&admin->config_lock);
 }
 
+bool admin_hold(struct admin *admin, struct error *error)
+{
+    if (atomic_fetch_add(&admin->held, 1) < ADMIN_HELD_MAX)
+        return true;
+    admin_release(admin);
+    error_set(
+        error, ERROR_BUSY, "%d requests wait already; ask again in a moment, or without waiting.",
+        ADMIN_HELD_MAX);
+    return false;
+}
+
+void admin_release(struct admin *admin)
+{
+    atomic_fetch_sub(&admin->held, 1);
+}
+
 void admin_wake_worker(struct admin *admin)
 {
     uint64_t one = 1;

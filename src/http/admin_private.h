@@ -4,6 +4,7 @@
 #define CALLBACKD_HTTP_ADMIN_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "callbackd/admin.h"
@@ -14,6 +15,8 @@
 enum {
     ADMIN_ANSWER_MAX_BYTES = 64 * 1024 * 1024, /* a page of jobs with their outputs */
     ADMIN_BODY_MAX_BYTES = 1024 * 1024,
+    ADMIN_CONNECTIONS = 128,
+    ADMIN_HELD_MAX = 96, /* of them: the others are for requests that are answered at once */
     ADMIN_PAGE_DEFAULT = 50,
     ADMIN_PAGE_MAX = 1000,
 };
@@ -25,6 +28,7 @@ struct admin {
     pthread_rwlock_t config_lock; /* guards options.config and options.public_url */
     pthread_mutex_t change_lock;  /* guards generation and stopping */
     pthread_cond_t changed;       /* CLOCK_MONOTONIC */
+    atomic_int held;              /* requests that wait for something */
     uint64_t generation;          /* grows whenever results or runs may have changed */
     bool stopping;
 };
@@ -54,6 +58,11 @@ admin_route_handler admin_metrics, admin_status, admin_list_hooks, admin_pause_h
 /* The configuration in force, until admin_unlock_config. */
 const struct config *admin_lock_config(struct admin *admin);
 void admin_unlock_config(struct admin *admin);
+
+/* A request is about to wait, and holds its connection: false, with `error` filled, when too many
+ * do. With true, admin_release ends it. */
+bool admin_hold(struct admin *admin, struct error *error);
+void admin_release(struct admin *admin);
 
 /* A change was made in state.db: the worker should look. */
 void admin_wake_worker(struct admin *admin);

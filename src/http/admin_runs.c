@@ -388,6 +388,7 @@ void admin_await_result(struct admin_request *request)
     struct admin *admin = request->admin;
     int64_t wait_ms;
     bool stopping = false;
+    bool held = false;
     if (admin_path_id(request, &awaiting.id, &error) != 0 ||
         read_wait(request, &wait_ms, &error) != 0) {
         admin_fail(request, &error);
@@ -397,13 +398,24 @@ void admin_await_result(struct admin_request *request)
     for (;;) {
         /* The generation is read before the look, so that no change falls between. */
         uint64_t seen = generation_now(admin, &stopping);
-        if (state_read(admin->options.state, look_for_result, &awaiting, &error) != 0) {
-            admin_fail(request, &error);
-            return;
-        }
+        if (state_read(admin->options.state, look_for_result, &awaiting, &error) != 0)
+            break;
         if (awaiting.found || awaiting.hopeless || stopping || clock_monotonic_ms() >= until_ms)
             break;
+        held = held || admin_hold(admin, &error);
+        if (!held)
+            break;
         wait_for_change(admin, &seen, until_ms);
+    }
+    if (held)
+        admin_release(admin);
+    if (error.code == ERROR_BUSY) { /* nothing that an operator would want in the log each time */
+        http_respond_problem(request->http, error.code, error.message, NULL);
+        return;
+    }
+    if (error.code != ERROR_NONE) {
+        admin_fail(request, &error);
+        return;
     }
     if (!awaiting.found) {
         http_respond(request->http, 204, NULL, NULL, bytes_of(NULL, 0));

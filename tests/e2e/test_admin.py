@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The admin API."""
+import contextlib
 import re
+import select
 import threading
 
 import pytest
@@ -123,6 +125,33 @@ def test_a_long_poll_answers_when_the_result_is_there(daemon):
     waiter.join()
     assert answers[0].status == 200
     assert answers[0].json()["id"] == result_id
+
+
+def test_long_polls_leave_connections_for_others(daemon, ctl):
+    daemon.start()
+    run = daemon.launched(7)
+    path = f"/api/v1/runs/{run['run_id']}/result"
+    with contextlib.ExitStack() as stack:
+        polls = []
+        for _ in range(128):
+            polls.append(stack.enter_context(daemon.admin.place.connect()))
+            polls[-1].sendall(f"GET {path}?wait=60s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                              f"Authorization: Bearer {daemon.token}\r\n\r\n".encode())
+
+        def answered():
+            return select.select(polls, [], [], 0)[0]
+
+        wait_for("those that are too many have an answer", lambda: len(answered()) == 32)
+        for poll in answered():
+            head = poll.recv(65536).decode()
+            assert head.startswith("HTTP/1.1 503 ") and "Retry-After: " in head
+            polls.remove(poll)
+        assert daemon.admin.ask("GET", path).status == 204
+        assert daemon.admin.get("/api/v1/status")["ready"] is True
+        waiting = ctl.start("wait", run["run_id"])
+        assert daemon.call_back(run, result_body(7)).status == 200
+        assert all(poll.recv(65536).startswith(b"HTTP/1.1 200 ") for poll in polls)
+        assert waiting.communicate(timeout=60)[0] == b"fine\n" and waiting.returncode == 0
 
 
 def test_results_are_paged_newest_first_and_filtered(daemon):
