@@ -97,8 +97,12 @@ static const struct config_key keys[] = {
      .meaning = "Authorities, PEM, one of which must have signed a client's certificate."},
 
     {"trusted_proxies", KEY_NETWORKS, AT(config, trusted_proxies),
-     .meaning = "Peers whose `Forwarded` and `X-Forwarded-For` headers are believed: addresses, "
-                "networks, and `\"unix\"` for every peer of a Unix socket."},
+     .meaning =
+         "Peers whose `Forwarded` or `X-Forwarded-For` header is believed: addresses, "
+         "networks, and `\"unix\"` for every peer of a Unix socket. Read from the right, the "
+         "first address that is none of these is the client. Let the proxy remove the "
+         "header that it does not write: when both are there and differ, the client is "
+         "`unknown`, which is in no network."},
 
     {"store", KEY_OBJECT, AT(config, store),
      .meaning = "Where results are kept, and for how long."},

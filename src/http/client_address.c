@@ -7,8 +7,11 @@
 
 #include "callbackd/buffer.h"
 
-/* Longer chains than any real path of proxies are not believed. */
-enum { CHAIN_MAX_BYTES = 4096 };
+/* All headers together are smaller than this (see receiver.c): no client can make a chain so long
+ * that what our proxy wrote at its end is not seen. */
+enum { CHAIN_MAX_BYTES = 64 * 1024 };
+
+static const char unknown[] = "unknown";
 
 static bool is_trusted(const struct config_proxies *proxies, const char *address)
 {
@@ -66,29 +69,33 @@ void client_address_from_chain(
     }
 }
 
-/* Appends each `for=` of a Forwarded header to the chain. */
+/* Appends the `for=` of each element of a Forwarded header to the chain; an element without one
+ * stands for somebody who is not named, and nobody left of it may take that place. */
 static void append_forwarded(struct buffer *chain, const char *value)
 {
     while (*value != '\0') {
         const char *element_end = value + strcspn(value, ",");
         const char *pair = value;
+        buffer_append_text(chain, chain->length > 0 ? "," : "");
+        size_t named = chain->length;
         while (pair < element_end) {
             pair += strspn(pair, " \t;");
             size_t length = strcspn(pair, ";,");
-            if (length > 4 && strncasecmp(pair, "for=", 4) == 0) {
-                buffer_append_text(chain, chain->length > 0 ? "," : "");
+            if (length > 4 && strncasecmp(pair, "for=", 4) == 0)
                 buffer_append(chain, pair + 4, length - 4);
-            }
             pair += length;
         }
+        if (chain->length == named)
+            buffer_append_text(chain, unknown);
         value = *element_end == ',' ? element_end + 1 : element_end;
     }
 }
 
-/* All values of one header, in order, as one chain. */
-static void collect(const struct http_request *request, const char *header, struct buffer *chain)
+/* All values of one header, in order, as one chain. false: there is no such header. */
+static bool collect(const struct http_request *request, const char *header, struct buffer *chain)
 {
     size_t count = http_request_header_count(request);
+    bool found = false;
     for (size_t i = 0; i < count; i++) {
         const char *name = NULL;
         const char *value = NULL;
@@ -98,26 +105,44 @@ static void collect(const struct http_request *request, const char *header, stru
         if (strcasecmp(header, "Forwarded") == 0) {
             append_forwarded(chain, value);
         } else {
-            buffer_append_text(chain, chain->length > 0 ? "," : "");
+            buffer_append_text(chain, found ? "," : "");
             buffer_append_text(chain, value);
         }
+        found = true;
     }
+    return found;
+}
+
+/* The client by one header. false: there is no such header. */
+static bool resolve_by(
+    const char *header, const struct config_proxies *proxies, const struct http_request *request,
+    char out[static CLIENT_ADDRESS_BYTES])
+{
+    struct buffer chain;
+    buffer_init(&chain, CHAIN_MAX_BYTES);
+    bool found = collect(request, header, &chain);
+    if (buffer_failed(&chain))
+        snprintf(out, CLIENT_ADDRESS_BYTES, "%s", unknown);
+    else if (found)
+        client_address_from_chain(proxies, http_request_peer(request), buffer_text(&chain), out);
+    buffer_fini(&chain);
+    return found;
 }
 
 void client_address_resolve(
     const struct config_proxies *proxies, const struct http_request *request,
     char out[static CLIENT_ADDRESS_BYTES])
 {
+    char forwarded[CLIENT_ADDRESS_BYTES];
     const char *peer = http_request_peer(request);
     snprintf(out, CLIENT_ADDRESS_BYTES, "%s", peer);
     if (!is_trusted(proxies, peer))
         return;
-    struct buffer chain;
-    buffer_init(&chain, CHAIN_MAX_BYTES);
-    collect(request, "X-Forwarded-For", &chain);
-    if (chain.length == 0)
-        collect(request, "Forwarded", &chain);
-    if (!buffer_failed(&chain))
-        client_address_from_chain(proxies, peer, buffer_text(&chain), out);
-    buffer_fini(&chain);
+    bool by_list = resolve_by("X-Forwarded-For", proxies, request, out);
+    if (!resolve_by("Forwarded", proxies, request, forwarded))
+        return;
+    /* One of the two the proxy wrote, the other it let through from the client: which is which,
+     * nobody here can know. */
+    const char *found = by_list && strcmp(out, forwarded) != 0 ? unknown : forwarded;
+    snprintf(out, CLIENT_ADDRESS_BYTES, "%s", found);
 }

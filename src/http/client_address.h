@@ -3,7 +3,8 @@
  * Who is really calling: the peer, or what trusted proxies say of the client
  * behind them. X-Forwarded-For (de facto) and Forwarded (RFC 7239) are believed
  * only from a trusted proxy, and read from the right: the first address that is
- * not itself a trusted proxy is the client. Threads: any.
+ * not itself a trusted proxy is the client. A proxy that sends both headers must
+ * mean the same by them. Threads: any.
  */
 #ifndef CALLBACKD_HTTP_CLIENT_ADDRESS_H
 #define CALLBACKD_HTTP_CLIENT_ADDRESS_H
@@ -13,7 +14,8 @@
 
 enum { CLIENT_ADDRESS_BYTES = 64 };
 
-/* A numeric address without port, or "unix" when a Unix peer names nobody. */
+/* A numeric address without port; "unix" when a Unix peer names nobody; "unknown" when the two
+ * headers contradict each other: that is nobody's address and in no network. */
 void client_address_resolve(
     const struct config_proxies *proxies, const struct http_request *request,
     char out[static CLIENT_ADDRESS_BYTES]);

@@ -55,6 +55,29 @@ def test_forwarded_addresses_are_believed_of_trusted_proxies_only(
     assert found == address or (address is None and found in ("127.0.0.1", "unix"))
 
 
+@pytest.mark.parametrize("headers, address", [
+    ({"Forwarded": "for=192.0.2.7"}, "192.0.2.7"),
+    ({"Forwarded": 'for=198.51.100.1, For="[2001:db8::7]:4711";proto=https'}, "2001:db8::7"),
+    ({"Forwarded": "for=192.0.2.7", "X-Forwarded-For": "192.0.2.7"}, "192.0.2.7"),
+    # One of the two is the client's own, passed on by the proxy.
+    ({"Forwarded": "for=192.0.2.66", "X-Forwarded-For": "192.0.2.7"}, "unknown"),
+    ({"Forwarded": "for=192.0.2.7", "X-Forwarded-For": "192.0.2.66"}, "unknown"),
+    ({"Forwarded": "for=192.0.2.7", "X-Forwarded-For": ""}, "unknown"),
+    # The proxy did not say for whom: nobody left of it is believed.
+    ({"Forwarded": "for=192.0.2.66, proto=https"}, "127.0.0.1"),
+    ({"Forwarded": "for=192.0.2.66, for=unknown"}, "127.0.0.1"),
+    # However much the client sent, what the proxy put behind it counts.
+    ({"X-Forwarded-For": "192.0.2.66, " * 900 + "192.0.2.7"}, "192.0.2.7"),
+    ({"Forwarded": "for=192.0.2.66, " * 700 + "for=192.0.2.7"}, "192.0.2.7"),
+])
+def test_what_a_trusted_proxy_says_cannot_be_made_up_by_its_client(daemon, headers, address):
+    daemon.config["trusted_proxies"] = ["127.0.0.1"]
+    daemon.start()
+    answer = daemon.call_back(daemon.launched(7), result_body(7), headers=headers)
+    assert answer.status == 200
+    assert daemon.result(answer.json()["result_id"])["remote_address"] == address
+
+
 def test_nginx_meets_no_error_while_the_daemon_reloads(daemon):
     daemon.config["limits"].update({"idle_timeout": "2s"})
     daemon.start()
