@@ -65,7 +65,8 @@ def kill_supervisor(daemon, within_s=2):
 def kill_group(daemon, within_s=2):
     """Supervisor, receiver and worker at the same moment; hooks have sessions of their own."""
     below = processes.descendants(daemon.pid)
-    own = [pid for pid in below if processes.title(pid) in (RECEIVER, WORKER)]
+    # A hook that is just being started has the worker's title, but is no child of the supervisor.
+    own = daemon.children(RECEIVER) + daemon.children(WORKER)
     assert own and all(os.getpgid(pid) == daemon.pid for pid in own), processes.describe(below)
     os.killpg(daemon.pid, signal.SIGKILL)
     daemon.process.wait()
