@@ -12,6 +12,7 @@
 #define CALLBACKD_METRICS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "callbackd/buffer.h"
 #include "callbackd/error.h"
@@ -68,6 +69,10 @@ void metrics_close(struct metrics *metrics); /* NULL is allowed */
 void metrics_add(struct metrics *metrics, enum metric metric, int64_t amount);
 void metrics_set(struct metrics *metrics, enum metric metric, int64_t value);
 int64_t metrics_get(const struct metrics *metrics, enum metric metric);
+/* For a gauge that several processes have a part in, some of which may die with it: the calling
+ * process's part. metrics_forget takes all parts of a process that has ended out again. */
+void metrics_add_part(struct metrics *metrics, enum metric metric, int64_t amount);
+void metrics_forget(struct metrics *metrics, pid_t pid);
 
 /* Appends the OpenMetrics text (1.0), without the final "# EOF". */
 int metrics_expose(const struct metrics *metrics, struct buffer *out);

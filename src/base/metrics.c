@@ -8,14 +8,24 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "callbackd/os.h"
 
+enum { PARTS = 32 }; /* more children than a supervisor has at a time */
+
+/* What one process adds to gauges for as long as it lives. */
+struct part {
+    _Atomic int64_t pid; /* 0: free */
+    _Atomic int64_t values[METRIC_COUNT];
+};
+
 /* What the descriptor maps. Every process that maps it must have the same rows, which
- * `layout` says: "CBM" 1 in the upper half, a hash of all rows in the lower. */
+ * `layout` says: "CBM" 2 in the upper half, a hash of all rows in the lower. */
 struct metrics {
     uint64_t layout;
     _Atomic int64_t values[METRIC_COUNT];
+    struct part parts[PARTS];
 };
 
 enum metric_type { COUNTER, GAUGE };
@@ -57,7 +67,7 @@ static uint64_t layout_word(void)
         hash = hash_text(hash, sample_suffix(rows[i].type));
         hash = hash_text(hash, "\n");
     }
-    return UINT64_C(0x43424d01) << 32 | hash;
+    return UINT64_C(0x43424d02) << 32 | hash;
 }
 
 static struct metrics *metrics_map(int fd, struct error *error)
@@ -132,7 +142,49 @@ int64_t metrics_get(const struct metrics *metrics, enum metric metric)
 {
     if (!metrics || metric >= METRIC_COUNT)
         return 0;
-    return atomic_load_explicit(&metrics->values[metric], memory_order_relaxed);
+    int64_t value = atomic_load_explicit(&metrics->values[metric], memory_order_relaxed);
+    for (size_t i = 0; i < PARTS; i++)
+        value += atomic_load_explicit(&metrics->parts[i].values[metric], memory_order_relaxed);
+    return value;
+}
+
+static struct part *find_part(struct metrics *metrics, int64_t pid)
+{
+    for (size_t i = 0; i < PARTS; i++)
+        if (atomic_load(&metrics->parts[i].pid) == pid)
+            return &metrics->parts[i];
+    return NULL;
+}
+
+/* The process's own, or a free one that becomes its own. */
+static struct part *own_part(struct metrics *metrics)
+{
+    int64_t pid = getpid();
+    struct part *part = find_part(metrics, pid);
+    for (size_t i = 0; !part && i < PARTS; i++) {
+        int64_t nobody = 0;
+        if (atomic_compare_exchange_strong(&metrics->parts[i].pid, &nobody, pid))
+            part = &metrics->parts[i];
+    }
+    return part;
+}
+
+void metrics_add_part(struct metrics *metrics, enum metric metric, int64_t amount)
+{
+    struct part *part = metrics && metric < METRIC_COUNT ? own_part(metrics) : NULL;
+    if (part)
+        atomic_fetch_add_explicit(&part->values[metric], amount, memory_order_relaxed);
+}
+
+void metrics_forget(struct metrics *metrics, pid_t pid)
+{
+    struct part *part;
+    /* Two, when two of its threads were the first to count at the same time. */
+    while (metrics && pid > 0 && (part = find_part(metrics, pid))) {
+        for (size_t i = 0; i < METRIC_COUNT; i++)
+            atomic_store(&part->values[i], 0);
+        atomic_store(&part->pid, 0);
+    }
 }
 
 int metrics_expose(const struct metrics *metrics, struct buffer *out)

@@ -128,6 +128,7 @@ static void take_end(struct supervisor *supervisor, struct child *child, int sta
     bool left = child->leaving;
     bool was_ready = child->ready;
     log_end(child, status);
+    metrics_forget(supervisor->metrics, child->pid);
     child_ended(child);
     if (role == CHILD_WORKER)
         kill_leftovers(supervisor);

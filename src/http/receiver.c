@@ -79,10 +79,8 @@ static void handle(struct http_request *request, void *context)
 static void count_connections(void *context, int64_t open)
 {
     struct receiver_group *group = context;
-    atomic_store(&group->connections, open);
-    metrics_set(
-        group->receiver->options.metrics, METRIC_CONNECTIONS,
-        receiver_connections(group->receiver));
+    int64_t before = atomic_exchange(&group->connections, open);
+    metrics_add_part(group->receiver->options.metrics, METRIC_CONNECTIONS, open - before);
 }
 
 static int prepare_endpoints(struct receiver *receiver, struct error *error)

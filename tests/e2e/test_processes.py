@@ -397,6 +397,31 @@ def test_an_idle_connection_survives_a_reload_for_a_while(daemon):
         assert answer.status == 200
 
 
+def test_connections_are_counted_over_all_receivers(daemon):
+    daemon.start()
+    with contextlib.ExitStack() as stack:
+        def connect():
+            client = stack.enter_context(web.Client(daemon.place(PLAIN)))
+            assert client.ask("GET", "/healthz").status == 200
+            return client
+
+        daemon.wait_for_metric("connections", 0)
+        old = [connect() for _ in range(3)]
+        daemon.wait_for_metric("connections", 3)
+        receiver = daemon.child(RECEIVER)
+        os.kill(daemon.pid, signal.SIGHUP)
+        wait_for("a new receiver serves", lambda: daemon.log_text().count(
+            'msg="child ready" child=receiver') == 2)
+        connect(), connect()
+        daemon.wait_for_metric("connections", 5)
+        old[0].close()
+        daemon.wait_for_metric("connections", 4)
+        processes.kill(receiver)
+        daemon.wait_for_metric("connections", 2)
+        processes.kill(daemon.child(RECEIVER))
+        daemon.wait_for_metric("connections", 0)
+
+
 def test_the_admin_listener_survives_a_reload(daemon):
     daemon.start()
     run = daemon.register()

@@ -43,6 +43,50 @@ static void numbers_add_and_set(void **state)
     os_close(fd);
 }
 
+static void parts_of_a_process_go_with_it(void **state)
+{
+    (void)state;
+    struct error error;
+    int fd = -1;
+    struct metrics *metrics = metrics_create(&fd, &error);
+    metrics_add_part(metrics, METRIC_CONNECTIONS, 2);
+    pid_t pid = fork();
+    if (pid == 0) {
+        metrics_add_part(metrics, METRIC_CONNECTIONS, 5);
+        metrics_add_part(metrics, METRIC_CONNECTIONS, -1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(metrics_get(metrics, METRIC_CONNECTIONS), 6);
+    metrics_forget(metrics, pid);
+    metrics_forget(metrics, 0);
+    assert_int_equal(metrics_get(metrics, METRIC_CONNECTIONS), 2);
+    metrics_add_part(NULL, METRIC_CONNECTIONS, 1);
+    metrics_forget(NULL, pid);
+    metrics_close(metrics);
+    os_close(fd);
+}
+
+static void there_is_room_for_the_parts_of_many_processes_in_a_row(void **state)
+{
+    (void)state;
+    struct error error;
+    int fd = -1;
+    struct metrics *metrics = metrics_create(&fd, &error);
+    for (int i = 0; i < 40; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            metrics_add_part(metrics, METRIC_CONNECTIONS, 1);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_int_equal(metrics_get(metrics, METRIC_CONNECTIONS), 1);
+        metrics_forget(metrics, pid);
+    }
+    metrics_close(metrics);
+    os_close(fd);
+}
+
 static void null_counts_nothing(void **state)
 {
     (void)state;
@@ -269,6 +313,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_mapping_counts_from_zero),
         cmocka_unit_test(numbers_add_and_set),
+        cmocka_unit_test(parts_of_a_process_go_with_it),
+        cmocka_unit_test(there_is_room_for_the_parts_of_many_processes_in_a_row),
         cmocka_unit_test(null_counts_nothing),
         cmocka_unit_test(a_metric_that_does_not_exist_is_ignored),
         cmocka_unit_test(the_descriptor_is_close_on_exec_and_cannot_shrink),
