@@ -178,6 +178,16 @@ struct config_retry {
     int64_t max_delay_ms;
 };
 
+/* What a process of a hook may use; 0: as much as the daemon. */
+struct config_hook_limits {
+    int64_t cpu_ms;
+    int64_t memory_bytes;
+    int64_t file_bytes;
+    int open_files;
+    int processes;
+    int64_t core_bytes; /* here 0 is none at all */
+};
+
 struct config_hook {
     char *name;
     char *endpoint; /* NULL: any */
@@ -192,6 +202,12 @@ struct config_hook {
     char *directory; /* working directory; absolute; default: the configuration's directory */
     struct config_variable *env;
     size_t env_count;
+    struct config_secrets env_file; /* more of them; empty: none. See config_env_file_next */
+    char *user;                     /* name or number; NULL: the daemon's own */
+    char *group;                    /* NULL: the user's */
+    mode_t mode_mask;
+    int nice; /* 0: the daemon's own */
+    struct config_hook_limits limits;
     int64_t timeout_ms;
     int concurrency;         /* at least 1 */
     struct config_rate rate; /* of attempts that start */
@@ -264,6 +280,11 @@ void config_visit_restarts(
 int config_pack(
     const struct config *config, enum config_role role, struct buffer *out, struct error *error);
 struct config *config_unpack(struct bytes packed, struct error *error);
+
+/* The next variable of an env_file: *at is 0 at first. Views into the text. false: no more, or what
+ * follows is not one, which config_load has refused. */
+bool config_env_file_next(
+    struct bytes text, size_t *at, struct bytes *name_out, struct bytes *value_out);
 
 /* NULL when there is none of that name. */
 const struct config_endpoint *config_endpoint(const struct config *config, const char *name);

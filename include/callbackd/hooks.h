@@ -59,6 +59,7 @@ struct hook_values {
     const char *job_id;
     const char *body_file;
     struct job_death death; /* texts NULL when it tells of none */
+    const char *home;       /* of the hook's own user; NULL: it has none */
     int attempt;
     bool replay;
     struct bytes body;
@@ -66,10 +67,10 @@ struct hook_values {
 /* The argument vector: NULL-terminated, one allocation per argument and one for the array; the
  * caller frees with hook_strings_free. ERROR_INVALID: a value cannot be an argument. */
 int hook_arguments(const struct hook_values *values, char ***arguments_out, struct error *error);
-/* The environment, exactly as documented: PATH, HOME and LANG (ours, or defaults) unless the hook's
- * env sets them, the hook's env, and the twelve CALLBACK_ variables, always all of them: what is
- * absent is an empty string, CALLBACK_REPLAY too unless it is a replay ("1"). A hook that takes
- * dead jobs also gets the three CALLBACK_DEAD_ variables. */
+/* The environment, exactly as documented: PATH, HOME and LANG (ours, or defaults; the user's home)
+ * unless the hook's env or env_file sets them, those, and the twelve CALLBACK_ variables, always
+ * all of them: what is absent is an empty string, CALLBACK_REPLAY too unless it is a replay ("1").
+ * A hook that takes dead jobs also gets the three CALLBACK_DEAD_ variables. */
 int hook_environment(
     const struct hook_values *values, char ***environment_out, struct error *error);
 void hook_strings_free(char **strings); /* NULL is allowed */

@@ -58,4 +58,21 @@ int os_set_nonblocking(int fd, bool nonblocking, struct error *error);
 /* `count` random bytes. Ends the process when the kernel gives none. */
 void os_random(void *out, size_t count);
 
+/* Who a process may run as. */
+struct os_identity {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups; /* all of them, `gid` too */
+    size_t group_count;
+    char *name; /* "" for a number that nobody has */
+    char *home; /* "/" likewise */
+};
+/* By name or number; NULL user: our own; NULL group: the user's. ERROR_NOT_FOUND: nobody of that
+ * name. ERROR_INVALID: a number without an entry, and no group named. */
+int os_identity_find(
+    const char *user, const char *group, struct os_identity *identity_out, struct error *error);
+void os_identity_fini(struct os_identity *identity); /* a zeroed one is allowed */
+/* Can this process start another one as that? Root can; others as themselves only. */
+bool os_identity_may_be_taken(const struct os_identity *identity);
+
 #endif

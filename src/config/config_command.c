@@ -185,6 +185,74 @@ void config_read_variables(
     memcpy((char *)base + key->count_offset, &count, sizeof count);
 }
 
+/* ---- env_file ---- */
+
+bool config_env_file_next(
+    struct bytes text, size_t *at, struct bytes *name_out, struct bytes *value_out)
+{
+    const char *data = (const char *)text.data;
+    while (*at < text.length) {
+        const char *line = data + *at;
+        const char *newline = memchr(line, '\n', text.length - *at);
+        size_t length = newline ? (size_t)(newline - line) : text.length - *at;
+        *at += length + (newline ? 1 : 0);
+        if (length > 0 && line[length - 1] == '\r')
+            length--;
+        if (length == 0 || line[0] == '#')
+            continue;
+        const char *equals = memchr(line, '=', length);
+        size_t name_length = equals ? (size_t)(equals - line) : length;
+        *name_out = bytes_of(line, name_length);
+        *value_out = equals ? bytes_of(equals + 1, length - name_length - 1) : bytes_of(NULL, 0);
+        return equals != NULL && !memchr(line, '\0', length);
+    }
+    *name_out = bytes_of(NULL, 0);
+    return false;
+}
+
+/* Its lines are told by their number: their text may be secret. */
+static void check_env_file(
+    struct config_reader *reader, const struct config_place *place, struct bytes text)
+{
+    size_t at = 0;
+    struct bytes name;
+    struct bytes value;
+    for (;;) {
+        bool more = config_env_file_next(text, &at, &name, &value);
+        if (!more && !name.data)
+            return;
+        CLEANUP_FREE char *copy = strndup((const char *)name.data, name.length);
+        const char *fault = !more ? "is no NAME=value" : copy ? variable_fault(copy) : NULL;
+        int line = 1;
+        for (const unsigned char *c = text.data; c < name.data; c++)
+            line += *c == '\n';
+        if (fault)
+            config_problem(
+                reader, place, "line %d of it %s%s", line, more ? "names what " : "", fault);
+        if (!more)
+            return;
+    }
+}
+
+static void check_identity(
+    struct config_reader *reader, const struct config_place *place, const struct config_hook *hook)
+{
+    const struct config_place member = config_member(place, hook->user ? "user" : "group");
+    struct os_identity identity;
+    struct error error;
+    if ((!hook->user && !hook->group) || reader->packed)
+        return;
+    if (os_identity_find(hook->user, hook->group, &identity, &error) != 0) {
+        config_problem(reader, &member, "%s (correct it)", error.message);
+        return;
+    }
+    if (!os_identity_may_be_taken(&identity))
+        config_problem(
+            reader, &member,
+            "is another one than the daemon's own (start the daemon as root, or remove it)");
+    os_identity_fini(&identity);
+}
+
 void config_read_exits(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,
     void *base)
@@ -253,6 +321,12 @@ void config_finish_hook(
             "does nothing (give it a \"command\": [\"program\", \"argument\"] or a "
             "\"shell\": \"text\")");
     check_exits(reader, place, hook);
+    check_identity(reader, place, hook);
+    const struct config_place env_file = config_member(place, "env_file");
+    for (size_t i = 0; i < hook->env_file.count; i++)
+        check_env_file(
+            reader, &env_file,
+            bytes_of(hook->env_file.items[i].data, hook->env_file.items[i].length));
     check_takes(reader, place, hook);
     struct stat status;
     const struct config_place directory = config_member(place, "directory");

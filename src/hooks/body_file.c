@@ -14,7 +14,9 @@ void body_file_remove(int directory_fd, const char *name)
     unlinkat(directory_fd, name, 0);
 }
 
-static int fill(int directory_fd, const char *name, struct bytes content, struct error *error)
+static int fill(
+    int directory_fd, const char *name, struct bytes content, const struct os_identity *owner,
+    struct error *error)
 {
     /* O_EXCL, so that nothing that already stands there is written to. */
     CLEANUP_FD int fd = openat(
@@ -23,14 +25,18 @@ static int fill(int directory_fd, const char *name, struct bytes content, struct
         return error_set_errno(error, ERROR_IO, errno, "cannot make the body file %s", name);
     if (os_write_all(fd, content, error) != 0)
         return error_prefix(error, "body file %s", name);
+    if (owner && fchown(fd, owner->uid, owner->gid) != 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot give the body file %s away", name);
     return 0;
 }
 
-int body_file_make(int directory_fd, const char *name, struct bytes content, struct error *error)
+int body_file_make(
+    int directory_fd, const char *name, struct bytes content, const struct os_identity *owner,
+    struct error *error)
 {
     body_file_remove(directory_fd, name);
     int fd = -1;
-    if (fill(directory_fd, name, content, error) == 0) {
+    if (fill(directory_fd, name, content, owner, error) == 0) {
         /* Opened anew: reading only, with an offset of its own. */
         fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "body_file.h"
@@ -46,6 +47,17 @@ static int open_runtime_directory(
     return body_file_clear(engine->runtime_fd, error);
 }
 
+/* Hooks of other users go through it to their body files, whose names nobody can list. */
+static void let_pass(const struct hook_engine *engine)
+{
+    enum { OURS = 0700, PASS = 0711 };
+    bool others = false;
+    for (size_t i = 0; i < engine->slot_count; i++)
+        others = others || engine->slots[i].nature.identity;
+    if (fchmod(engine->runtime_fd, others ? PASS : OURS) != 0)
+        log_warning("the runtime directory keeps its mode", LOG_INT("errno", errno));
+}
+
 static int engine_open(
     struct hook_engine *engine, const struct hook_engine_options *options, struct error *error)
 {
@@ -63,7 +75,10 @@ static int engine_open(
     /* Only when what an earlier engine left is gone may its body files go. */
     if (recovery_run(engine, error) != 0)
         return -1;
-    return open_runtime_directory(engine, options->runtime_directory, error);
+    if (open_runtime_directory(engine, options->runtime_directory, error) != 0)
+        return -1;
+    let_pass(engine);
+    return 0;
 }
 
 struct hook_engine *hook_engine_start(

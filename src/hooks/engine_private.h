@@ -24,9 +24,11 @@ enum {
 struct hook_slot {
     const struct config_hook *hook; /* borrowed from the configuration */
     struct hook_matcher *matcher;
-    int running;          /* attempts that are active */
-    int picked;           /* in the round at hand */
-    struct rate rate;     /* attempts that were started */
+    struct os_identity identity; /* when `nature` names it */
+    struct spawn_nature nature;  /* of its processes */
+    int running;                 /* attempts that are active */
+    int picked;                  /* in the round at hand */
+    struct rate rate;            /* attempts that were started */
     uint64_t last_served; /* the turn in which it last started a job: fairness among equals */
 };
 

@@ -17,13 +17,32 @@ static const struct {
     {"LANG", "C.UTF-8"},
 };
 
-static bool hook_sets(const struct config_hook *hook, const char *name)
+static bool env_sets(const struct config_hook *hook, struct bytes name)
 {
     for (size_t i = 0; i < hook->env_count; i++) {
-        if (strcmp(hook->env[i].name, name) == 0)
+        if (bytes_equal_text(name, hook->env[i].name))
             return true;
     }
     return false;
+}
+
+static struct bytes env_file_of(const struct config_hook *hook)
+{
+    if (hook->env_file.count == 0)
+        return bytes_of(NULL, 0);
+    return bytes_of(hook->env_file.items[0].data, hook->env_file.items[0].length);
+}
+
+static bool hook_sets(const struct config_hook *hook, const char *name)
+{
+    size_t at = 0;
+    struct bytes key;
+    struct bytes value;
+    while (config_env_file_next(env_file_of(hook), &at, &key, &value)) {
+        if (bytes_equal_text(key, name))
+            return true;
+    }
+    return env_sets(hook, bytes_of_text(name));
 }
 
 /* The names of the table are ours: a hook's own variable of that name is left out, so that no
@@ -50,13 +69,16 @@ static int add_variable(
 }
 
 static int add_inherited(
-    struct string_list *environment, const struct config_hook *hook, struct error *error)
+    struct string_list *environment, const struct hook_values *values, struct error *error)
 {
+    const struct config_hook *hook = values->hook;
     for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++) {
         if (hook_sets(hook, inherited[i].name))
             continue;
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing of ours changes the environment */
         const char *value = getenv(inherited[i].name);
+        if (values->home && strcmp(inherited[i].name, "HOME") == 0)
+            value = values->home;
         if (!value || value[0] == '\0')
             value = inherited[i].otherwise;
         if (add_variable(environment, inherited[i].name, value, error) != 0)
@@ -72,6 +94,39 @@ static int add_configured(
         const struct config_variable *variable = &hook->env[i];
         if (!is_ours(variable->name) &&
             add_variable(environment, variable->name, variable->value, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool comes_again(struct bytes file, size_t at, struct bytes name)
+{
+    struct bytes key;
+    struct bytes value;
+    while (config_env_file_next(file, &at, &key, &value)) {
+        if (bytes_equal(key, name))
+            return true;
+    }
+    return false;
+}
+
+/* Of a name that comes twice, the last one counts. */
+static int add_from_file(
+    struct string_list *environment, const struct config_hook *hook, struct error *error)
+{
+    struct bytes file = env_file_of(hook);
+    size_t at = 0;
+    struct bytes name;
+    struct bytes value;
+    while (config_env_file_next(file, &at, &name, &value)) {
+        if (env_sets(hook, name) || comes_again(file, at, name))
+            continue;
+        CLEANUP_BUFFER struct buffer text;
+        buffer_init(&text, STRING_BYTES_MAX - 1);
+        buffer_append_bytes(&text, name);
+        buffer_append_char(&text, '=');
+        buffer_append_bytes(&text, value);
+        if (string_list_add(environment, &text, "a variable of env_file", error) != 0)
             return -1;
     }
     return 0;
@@ -98,8 +153,9 @@ static int add_fields(
 int hook_environment(const struct hook_values *values, char ***environment_out, struct error *error)
 {
     struct string_list environment = {0};
-    if (add_inherited(&environment, values->hook, error) != 0 ||
+    if (add_inherited(&environment, values, error) != 0 ||
         add_configured(&environment, values->hook, error) != 0 ||
+        add_from_file(&environment, values->hook, error) != 0 ||
         add_fields(&environment, values, error) != 0) {
         string_list_fini(&environment);
         return -1;

@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,7 +12,7 @@
 #include "callbackd/buffer.h"
 #include "callbackd/os.h"
 
-enum { FIRST_CLOSED_FD = 3, PROGRAM_PATH_MAX = 128 * 1024 };
+enum { PROGRAM_PATH_MAX = 128 * 1024 };
 
 /* ---- which file to execute ---- */
 
@@ -35,7 +33,7 @@ static bool is_program(const char *path)
 }
 
 /* Appends the path of the program: looked up as the hook's own environment has it, not as ours
- * does, which is why this is not left to posix_spawnp. */
+ * does. */
 static int find_program(const struct process_spec *spec, struct buffer *out)
 {
     const char *name = spec->arguments[0];
@@ -90,102 +88,55 @@ static int pipes_open(struct pipes *pipes, struct error *error)
     return 0;
 }
 
-static int add_actions(
-    posix_spawn_file_actions_t *actions, const struct process_spec *spec, const struct pipes *pipes)
+static int explain(
+    const struct process_spec *spec, enum spawn_step step, int reason, struct error *error)
 {
-    int failed = posix_spawn_file_actions_adddup2(actions, spec->stdin_fd, STDIN_FILENO);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_adddup2(actions, pipes->write_fds[0], STDOUT_FILENO);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_adddup2(actions, pipes->write_fds[1], STDERR_FILENO);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_addclosefrom_np(actions, FIRST_CLOSED_FD);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_addchdir_np(actions, spec->directory);
-    return failed;
-}
-
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t all;
-    sigset_t none;
-    sigfillset(&all);
-    sigemptyset(&none);
-    int failed = posix_spawnattr_setsigdefault(attributes, &all);
-    if (failed == 0)
-        failed = posix_spawnattr_setsigmask(attributes, &none);
-    if (failed == 0)
-        failed = posix_spawnattr_setflags(
-            attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    return failed;
-}
-
-/* 0 or an errno. */
-static int spawn(
-    const struct process_spec *spec, const char *program, const struct pipes *pipes, pid_t *pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return ENOMEM;
-    if (posix_spawnattr_init(&attributes) != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return ENOMEM;
-    }
-    int failed = add_actions(&actions, spec, pipes);
-    if (failed == 0)
-        failed = set_attributes(&attributes);
-    if (failed == 0)
-        failed =
-            posix_spawn(pid, program, &actions, &attributes, spec->arguments, spec->environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return failed;
-}
-
-static int explain(const struct process_spec *spec, int reason, struct error *error)
-{
+    static const char *const steps[] = {
+        [SPAWN_CLONE] = "make a process",     [SPAWN_STREAM] = "hand over its descriptors",
+        [SPAWN_LIMIT] = "set its limits",     [SPAWN_NICE] = "set its niceness",
+        [SPAWN_IDENTITY] = "become its user",
+    };
+    if (step == SPAWN_DIRECTORY)
+        return error_set_errno(
+            error, ERROR_IO, reason, "cannot enter the hook's directory %s", spec->directory);
+    if (step != SPAWN_EXECUTE)
+        return error_set_errno(
+            error, ERROR_IO, reason, "cannot start %s: cannot %s", spec->arguments[0], steps[step]);
     if (reason == E2BIG)
         return error_set_errno(
             error, ERROR_INVALID, reason, "arguments and environment together are too large");
-    if (access(spec->directory, X_OK) != 0)
-        return error_set_errno(
-            error, ERROR_IO, errno, "cannot enter the hook's directory %s", spec->directory);
     return error_set_errno(error, ERROR_IO, reason, "cannot start %s", spec->arguments[0]);
-}
-
-/* Without a pidfd nothing here could watch it. */
-static int adopt(pid_t pid, struct pipes *pipes, struct process *process_out, struct error *error)
-{
-    int pidfd = pidfd_open(pid, 0);
-    if (pidfd < 0) {
-        error_set_errno(error, ERROR_IO, errno, "cannot watch a new process");
-        kill(pid, SIGKILL);
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-        return -1;
-    }
-    *process_out = (struct process){pid, pidfd, {pipes->read_fds[0], pipes->read_fds[1]}};
-    pipes->read_fds[0] = -1;
-    pipes->read_fds[1] = -1;
-    return 0;
 }
 
 int process_spawn(const struct process_spec *spec, struct process *process_out, struct error *error)
 {
     CLEANUP_BUFFER struct buffer program;
     buffer_init(&program, PROGRAM_PATH_MAX);
+    /* What cannot be entered is the reason, also when the program is looked for in there. */
     if (find_program(spec, &program) != 0)
-        return explain(spec, ENOENT, error);
+        return access(spec->directory, X_OK) != 0 ? explain(spec, SPAWN_DIRECTORY, errno, error)
+                                                  : explain(spec, SPAWN_EXECUTE, ENOENT, error);
     struct pipes pipes;
     if (pipes_open(&pipes, error) != 0)
         return -1;
-    pid_t pid = -1;
-    int reason = spawn(spec, buffer_text(&program), &pipes, &pid);
-    int result =
-        reason != 0 ? explain(spec, reason, error) : adopt(pid, &pipes, process_out, error);
+    struct spawn_request request = {
+        .program = buffer_text(&program),
+        .arguments = spec->arguments,
+        .environment = spec->environment,
+        .directory = spec->directory,
+        .streams = {spec->stdin_fd, pipes.write_fds[0], pipes.write_fds[1]},
+        .nature = spec->nature,
+    };
+    struct spawned spawned;
+    enum spawn_step step;
+    int reason = spawn_process(&request, &spawned, &step);
+    if (reason == 0) {
+        *process_out =
+            (struct process){spawned.pid, spawned.pidfd, {pipes.read_fds[0], pipes.read_fds[1]}};
+        pipes.read_fds[0] = pipes.read_fds[1] = -1;
+    }
     pipes_close(&pipes);
-    return result;
+    return reason == 0 ? 0 : explain(spec, step, reason, error);
 }
 
 /* ---- its end ---- */

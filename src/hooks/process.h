@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "callbackd/error.h"
+#include "spawn.h"
 
 struct process_spec {
     char *const *arguments;   /* NULL-terminated; the first one is looked up in the PATH of
@@ -18,6 +19,7 @@ struct process_spec {
     char *const *environment; /* NULL-terminated */
     const char *directory;    /* working directory; relative programs start there too */
     int stdin_fd;             /* stays the caller's */
+    const struct spawn_nature *nature;
 };
 
 /* A started process: the caller owns all descriptors (process_close). */

@@ -17,6 +17,40 @@ static int check_command(const struct config_hook *hook, struct error *error)
     return 0;
 }
 
+static void add_limit(struct spawn_nature *nature, int resource, int64_t value)
+{
+    nature->limits[nature->limit_count++] = (struct spawn_limit){resource, (rlim_t)value};
+}
+
+static void take_limits(struct spawn_nature *nature, const struct config_hook_limits *limits)
+{
+    enum { MS_PER_S = 1000 };
+    if (limits->cpu_ms > 0)
+        add_limit(nature, RLIMIT_CPU, (limits->cpu_ms + MS_PER_S - 1) / MS_PER_S);
+    if (limits->memory_bytes > 0)
+        add_limit(nature, RLIMIT_AS, limits->memory_bytes);
+    if (limits->file_bytes > 0)
+        add_limit(nature, RLIMIT_FSIZE, limits->file_bytes);
+    if (limits->open_files > 0)
+        add_limit(nature, RLIMIT_NOFILE, limits->open_files);
+    if (limits->processes > 0)
+        add_limit(nature, RLIMIT_NPROC, limits->processes);
+    add_limit(nature, RLIMIT_CORE, limits->core_bytes);
+}
+
+static int take_nature(struct hook_slot *slot, struct error *error)
+{
+    const struct config_hook *hook = slot->hook;
+    slot->nature = (struct spawn_nature){.mode_mask = hook->mode_mask, .nice = hook->nice};
+    take_limits(&slot->nature, &hook->limits);
+    if (!hook->user && !hook->group)
+        return 0;
+    if (os_identity_find(hook->user, hook->group, &slot->identity, error) != 0)
+        return error_prefix(error, "hook %s", hook->name);
+    slot->nature.identity = &slot->identity;
+    return 0;
+}
+
 int slots_make(const struct config *config, struct hook_slot **slots_out, struct error *error)
 {
     /* One more than needed, for calloc(0) may give NULL. */
@@ -26,10 +60,10 @@ int slots_make(const struct config *config, struct hook_slot **slots_out, struct
     for (size_t i = 0; i < config->hook_count; i++) {
         slots[i].hook = &config->hooks[i];
         rate_init(&slots[i].rate, config->hooks[i].rate);
-        if (check_command(&config->hooks[i], error) == 0)
+        if (check_command(&config->hooks[i], error) == 0 && take_nature(&slots[i], error) == 0)
             slots[i].matcher = hook_matcher_new(&config->hooks[i], error);
         if (!slots[i].matcher) {
-            slots_free(slots, i);
+            slots_free(slots, i + 1);
             if (error)
                 error->code = ERROR_CONFIG;
             return -1;
@@ -41,8 +75,10 @@ int slots_make(const struct config *config, struct hook_slot **slots_out, struct
 
 void slots_free(struct hook_slot *slots, size_t count)
 {
-    for (size_t i = 0; slots && i < count; i++)
+    for (size_t i = 0; slots && i < count; i++) {
         hook_matcher_free(slots[i].matcher);
+        os_identity_fini(&slots[i].identity);
+    }
     free(slots);
 }
 

@@ -48,6 +48,7 @@ static int make_words(
         .job_id = running->job_text,
         .body_file = launch->body_path,
         .death = running->death,
+        .home = running->slot->identity.home,
         .attempt = running->number,
         .replay = running->replay,
         .body = buffer_bytes(&launch->body),
@@ -61,8 +62,9 @@ static int spawn(
     struct hook_engine *engine, struct running *running, const struct config_hook *hook,
     struct launch *launch, struct error *error)
 {
-    launch->body_fd =
-        body_file_make(engine->runtime_fd, running->job_text, buffer_bytes(&launch->body), error);
+    launch->body_fd = body_file_make(
+        engine->runtime_fd, running->job_text, buffer_bytes(&launch->body),
+        running->slot->nature.identity, error);
     if (launch->body_fd < 0)
         return -1;
     struct process_spec spec = {
@@ -70,6 +72,7 @@ static int spawn(
         .environment = launch->environment,
         .directory = hook->directory ? hook->directory : engine->config->directory,
         .stdin_fd = launch->body_fd,
+        .nature = &running->slot->nature,
     };
     if (process_spawn(&spec, &running->process, error) != 0)
         return -1;

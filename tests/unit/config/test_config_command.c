@@ -224,9 +224,82 @@ static void who_is_told_of_dead_jobs_takes_them_and_nothing_else(void **state)
     }
 }
 
+static void what_stands_in_an_env_file_is_checked_and_not_shown(void **state)
+{
+    struct fixture *f = *state;
+    static const char hook[] = "{ \"name\": \"h\", \"shell\": \"x\", \"env_file\": \"e\" }";
+    static const struct {
+        const char *text;
+        const char *problem;
+    } cases[] = {
+        {"A=1\n# comment = x\n\nB=two words \"as they are\"\r\nC=\n", NULL},
+        {"A=1\nsecret\n", "line 2 of it is no NAME=value"},
+        {"A=1\n\n1A=x\n", "line 3 of it names what is not a variable's name"},
+        {"CALLBACK_HOOK=x\n", "line 1 of it names what is one of ours"},
+        {"export A=1\n", "line 1 of it names what is not a variable's name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_text(f, "e", cases[i].text, 0600);
+        expect_hooks(f, hook, cases[i].problem ? "hooks[0].env_file" : NULL, cases[i].problem);
+        if (cases[i].problem)
+            assert_null(strstr(f->problems.items[0].text, "secret"));
+    }
+    fixture_text(f, "e", "A=1\n", 0644);
+    expect_hooks(f, hook, "hooks[0].env_file", "");
+}
+
+static void users_and_groups_are_looked_up(void **state)
+{
+    struct fixture *f = *state;
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"user\": \"nobody-of-this-name\" }",
+        "hooks[0].user", "there is no user \"nobody-of-this-name\"");
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"group\": \"no-such-group\" }", "hooks[0].group",
+        "there is no group \"no-such-group\"");
+    bool root = geteuid() == 0;
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"user\": \"nobody\" }",
+        root ? NULL : "hooks[0].user", "start the daemon as root");
+}
+
+static void limits_stand_in_their_object(void **state)
+{
+    struct fixture *f = *state;
+    expect_hooks(f, "{ \"name\": \"h\", \"shell\": \"x\" }", NULL, NULL);
+    const struct config_hook *hook = &f->config->hooks[0];
+    assert_int_equal(hook->mode_mask, 022);
+    assert_int_equal(hook->nice, 0);
+    assert_int_equal(hook->limits.cpu_ms, 0);
+    assert_int_equal(hook->limits.core_bytes, 0);
+    expect_hooks(
+        f,
+        "{ \"name\": \"h\", \"shell\": \"x\", \"umask\": \"077\", \"nice\": 19, \"limits\": {"
+        " \"cpu\": \"10s\", \"memory\": \"64MiB\", \"file_size\": \"1MiB\", \"open_files\": 64,"
+        " \"processes\": 10, \"core\": \"1GiB\" } }",
+        NULL, NULL);
+    hook = &f->config->hooks[0];
+    assert_int_equal(hook->mode_mask, 077);
+    assert_int_equal(hook->nice, 19);
+    assert_int_equal(hook->limits.cpu_ms, 10000);
+    assert_int_equal(hook->limits.memory_bytes, 64 << 20);
+    assert_int_equal(hook->limits.file_bytes, 1 << 20);
+    assert_int_equal(hook->limits.open_files, 64);
+    assert_int_equal(hook->limits.processes, 10);
+    assert_int_equal(hook->limits.core_bytes, 1 << 30);
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"limits\": { \"cpu\": \"366d\" } }",
+        "hooks[0].limits.cpu", "out of bounds");
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"nice\": 20 }", "hooks[0].nice", "out of bounds");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_FIXTURE(what_stands_in_an_env_file_is_checked_and_not_shown),
+        WITH_FIXTURE(users_and_groups_are_looked_up),
+        WITH_FIXTURE(limits_stand_in_their_object),
         WITH_FIXTURE(exit_codes_are_from_1_to_255_and_in_one_list),
         WITH_FIXTURE(who_is_told_of_dead_jobs_takes_them_and_nothing_else),
         WITH_FIXTURE(a_program_with_a_slash_is_relative_to_the_file),

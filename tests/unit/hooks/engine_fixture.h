@@ -142,6 +142,7 @@ static inline struct config_hook *fixture_hook(struct fixture *f, char *name)
         .directory = f->out,
         .timeout_ms = 30000,
         .concurrency = 4,
+        .mode_mask = 022,
         .retry = {.attempts = 3, .first_delay_ms = 1, .max_delay_ms = 4},
     };
     return hook;

@@ -55,7 +55,7 @@ static void is_read_only_and_opened_at_its_start(void **state)
 {
     const struct place *place = *state;
     struct error error;
-    int fd = body_file_make(place->fd, name, bytes_of_text("the body"), &error);
+    int fd = body_file_make(place->fd, name, bytes_of_text("the body"), NULL, &error);
     assert_true(fd >= 0);
     assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
@@ -73,7 +73,7 @@ static void replaces_one_that_was_left_and_follows_no_link(void **state)
     const struct place *place = *state;
     struct error error;
     assert_int_equal(symlinkat("/tmp/never-written", place->fd, name), 0);
-    int fd = body_file_make(place->fd, name, bytes_of_text("new"), &error);
+    int fd = body_file_make(place->fd, name, bytes_of_text("new"), NULL, &error);
     assert_true(fd >= 0);
     assert_holds(fd, "new");
     close(fd);
@@ -85,7 +85,7 @@ static void fails_where_there_is_no_directory(void **state)
 {
     (void)state;
     struct error error;
-    assert_int_equal(body_file_make(-1, name, bytes_of_text("x"), &error), -1);
+    assert_int_equal(body_file_make(-1, name, bytes_of_text("x"), NULL, &error), -1);
     assert_int_equal(error.code, ERROR_IO);
     assert_int_equal(body_file_clear(-1, &error), -1);
 }
@@ -94,7 +94,7 @@ static void clearing_takes_body_files_alone(void **state)
 {
     const struct place *place = *state;
     struct error error;
-    close(body_file_make(place->fd, name, bytes_of_text("x"), &error));
+    close(body_file_make(place->fd, name, bytes_of_text("x"), NULL, &error));
     close(openat(place->fd, "other", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     assert_int_equal(body_file_clear(place->fd, &error), 0);
     assert_int_equal(faccessat(place->fd, name, F_OK, 0), -1);
