@@ -82,6 +82,24 @@ def test_a_file_system_that_becomes_read_only(daemon, disk):
     posts.check()
 
 
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_start_that_cannot_write(daemon, disk, fault):
+    """It says so and ends: whoever looks after services tries again."""
+    daemon.start()
+    posts = Posts(daemon)
+    assert posts.status() == 200
+    daemon.kill()
+    disk.fill() if fault == "full" else disk.make_read_only(True)
+    daemon.launch()
+    assert daemon.process.wait(60) == 69
+    last = daemon.log_text().splitlines()[-1]
+    assert "not started" in last
+    assert ("No space left" if fault == "full" else "Read-only file system") in last, last
+    disk.empty() if fault == "full" else disk.make_read_only(False)
+    start_again(daemon)
+    posts.check()
+
+
 # ---- its directory ----
 
 @pytest.mark.parametrize("gone", ["store", "store/log"])
