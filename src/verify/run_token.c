@@ -138,7 +138,7 @@ int run_token_verify(
     const struct config_secrets *keys, const char *endpoint, struct bytes token_text, int64_t now_s,
     struct id *run_out, struct error *error)
 {
-    unsigned char token[TOKEN_BYTES];
+    unsigned char token[TOKEN_BYTES] = {0};
     if (token_text.length == 0)
         return error_set(error, ERROR_UNAUTHORIZED, "no run token in the path");
     if (token_decode(token_text, token, error) != 0 ||
