@@ -131,7 +131,7 @@ write_configuration() {
     { "address": "127.0.0.1:0",
       "tls": { "certificate": "$certs/server.pem", "private_key": "$certs/server.key" } }
   ],
-  "admin": { "address": "127.0.0.1:0", "token_file": "admin.key" },
+  "admin": { "address": "127.0.0.1:0", "token_file": "admin.key", "metrics_public": true },
   "store": { "directory": "store" },
   "run_token": { "key_file": "run-token.key" },
   "promptlayer": { "base_url": "http://$1", "api_key_file": "promptlayer.key" },
@@ -207,8 +207,8 @@ callbackd and the simulator are running. To go on:
           callbackctl run my-workflow --input k=v --wait
           callbackctl results
           callbackctl help
+          curl -H "Authorization: Bearer \$(cat $demo/admin.key)" http://$admin/api/v1/status
   open    http://$admin/metrics
-          (with "Authorization: Bearer" and what is in $demo/admin.key)
   read    $demo/callbackd.json and callbackd.log beside it
   stop    kill ${started[*]}; rm -rf $demo
 

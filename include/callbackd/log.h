@@ -29,6 +29,7 @@ enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 enum log_field_type {
     LOG_FIELD_END,
     LOG_FIELD_TEXT,
+    LOG_FIELD_OPTIONAL, /* a text; NULL: the field is left out */
     LOG_FIELD_BYTES,
     LOG_FIELD_INT,
     LOG_FIELD_BOOL
@@ -44,6 +45,8 @@ struct log_field {
 
 /* clang-format off */
 #define LOG_TEXT(field, value) {.type = LOG_FIELD_TEXT, .name = (field), .text = (value)}
+#define LOG_OPTIONAL(field, value) \
+    {.type = LOG_FIELD_OPTIONAL, .name = (field), .text = (value)}
 #define LOG_BYTES(field, value) {.type = LOG_FIELD_BYTES, .name = (field), .bytes = (value)}
 #define LOG_INT(field, value) {.type = LOG_FIELD_INT, .name = (field), .number = (int64_t)(value)}
 #define LOG_BOOL(field, value) {.type = LOG_FIELD_BOOL, .name = (field), .number = (value) ? 1 : 0}

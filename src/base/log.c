@@ -179,6 +179,11 @@ static void line_put_int(struct line *line, const char *name, int64_t number)
 static void line_put_field(struct line *line, const struct log_field *field)
 {
     switch (field->type) {
+    case LOG_FIELD_OPTIONAL:
+        if (!field->text)
+            break;
+        line_put_text(line, field->name, bytes_of_text(field->text));
+        break;
     case LOG_FIELD_TEXT:
         line_put_text(line, field->name, bytes_of_text(field->text));
         break;

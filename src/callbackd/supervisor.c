@@ -137,7 +137,9 @@ static void log_listeners(const struct supervisor *supervisor)
     }
     if (supervisor->listeners.admin >= 0) {
         CLEANUP_FREE char *address = listener_address(supervisor->listeners.admin);
-        log_info("admin listening", LOG_TEXT("address", address));
+        log_info(
+            "admin listening", LOG_TEXT("address", address),
+            LOG_BOOL("tls", supervisor->config->admin.listener.tls.enabled));
     }
     log_info("callback URLs begin with", LOG_TEXT("public_url", supervisor->public_url));
 }
@@ -299,6 +301,9 @@ int supervisor_run(struct config *config, enum config_role roles, struct error *
     for (int i = 0; i < CHILDREN_MAX; i++)
         supervisor.children[i].control_fd = -1;
     log_open(config->log_format, config->log_level, "supervisor");
+    log_info(
+        "starting", LOG_TEXT("version", CALLBACKD_VERSION), LOG_INT("pid", getpid()),
+        LOG_TEXT("config", config->path), LOG_TEXT("store", config->store.directory));
     int result = start(&supervisor, error);
     if (result == 0) {
         run(&supervisor);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the log and the metrics are told of jobs. Never their output or bodies. */
+#include <string.h>
+
 #include "callbackd/log.h"
 #include "engine_private.h"
 
@@ -15,21 +17,32 @@ static void count(struct hook_engine *engine, const struct running *running)
         metrics_add(engine->metrics, METRIC_JOBS_DEAD, 1);
 }
 
+/* The result too: it leads to the run, to what was posted, and to the result's other jobs. */
 static void log_attempt(const struct running *running)
 {
-    const struct log_field fields[] = {
+    bool exited = running->outcome == ATTEMPT_EXIT;
+    char result[ID_TEXT_BYTES];
+    struct log_field fields[12] = {
         LOG_TEXT("hook", running->hook),
         LOG_TEXT("job", running->job_text),
         LOG_INT("attempt", running->number),
         LOG_TEXT("outcome", attempt_outcome_name(running->outcome)),
-        LOG_INT("exit_code", running->exit_code),
-        LOG_INT("signal", running->signal),
         LOG_INT("duration_ms", running->duration_ms),
         LOG_TEXT("state", job_state_name(running->verdict.state)),
-        LOG_TEXT("message", running->message),
-        {0},
+        LOG_OPTIONAL("message", running->message),
     };
-    log_write(LOG_LEVEL_INFO, "job ended", fields);
+    size_t count = 7;
+    if (exited)
+        fields[count++] = (struct log_field)LOG_INT("exit_code", running->exit_code);
+    if (running->signal > 0)
+        fields[count++] = (struct log_field)LOG_TEXT("signal", sigabbrev_np(running->signal));
+    if (running->has_result) {
+        id_format(&running->result.id, result);
+        fields[count++] = (struct log_field)LOG_TEXT("result_id", result);
+    }
+    log_write(
+        exited && running->exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "attempt ended",
+        fields);
 }
 
 void report_end(struct hook_engine *engine, const struct running *running)

@@ -136,9 +136,13 @@ static void refuse(struct post *post, struct error *error)
     }
     metrics_add(metrics, status >= 500 ? METRIC_UNAVAILABLE : METRIC_REJECTED, 1);
     http_respond_problem(post->request, error->code, public_detail(error), NULL);
+    char run[ID_TEXT_BYTES];
+    if (post->outcome.has_run)
+        id_format(&post->outcome.run, run);
     log_warning(
         status >= 500 ? "post not stored" : "post refused",
         LOG_TEXT("endpoint", post->endpoint->config->name), LOG_INT("status", status),
+        LOG_OPTIONAL("run_id", post->outcome.has_run ? run : NULL),
         LOG_TEXT("client", post->client), LOG_INT("size", post->body.length), LOG_ERROR(error));
 }
 
@@ -209,7 +213,7 @@ static int check_body(struct post *post, struct error *error)
     if (post->body_error.code == ERROR_NONE)
         return 0;
     *error = post->body_error;
-    return -1;
+    return error_prefix(error, "body");
 }
 
 /* What makes two posts the same (contract, "What makes two posts the same"). NULL: nothing. */

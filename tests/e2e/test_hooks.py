@@ -354,7 +354,7 @@ def test_the_log_says_the_same_duration_as_the_job(daemon):
     job, = daemon.wait_for_jobs(1)
     attempt, = job["attempts"]
     started, ended = (datetime.datetime.fromisoformat(attempt[at]) for at in ("started_at", "ended_at"))
-    logged = re.search(r'msg="job ended".* duration_ms=(\d+)', daemon.log_text())
+    logged = re.search(r'msg="attempt ended".* duration_ms=(\d+)', daemon.log_text())
     assert round((ended - started) / datetime.timedelta(milliseconds=1)) == int(logged[1])
 
 

@@ -78,6 +78,24 @@ def answers(daemon, listener=PLAIN):
         return False
 
 
+def test_the_log_says_what_was_started_and_what_became_of_it(daemon):
+    daemon.hook(name="bad", shell="exit 3", retry={"attempts": 1})
+    daemon.start()
+    run = daemon.launched(7)
+    assert daemon.call_back(run, b"nonsense").status == 400
+    result_id = daemon.call_back(run, result_body(7)).json()["result_id"]
+    daemon.wait_for_jobs(1, "dead")
+    daemon.stop()
+    lines = daemon.log_text().splitlines()
+    assert "msg=starting version=" in lines[0] and f"config={daemon.config_path}" in lines[0]
+    refused, = [line for line in lines if 'msg="post refused"' in line]
+    assert f"run_id={run['run_id']}" in refused and "body: byte 1" in refused
+    ended, = [line for line in lines if 'msg="attempt ended"' in line]
+    assert "level=warning" in ended and f"result_id={result_id}" in ended
+    assert "exit_code=3" in ended and "message=" not in ended and "signal=" not in ended
+    assert "msg=stopped" in lines[-1]
+
+
 # ---- stopping ----
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -148,7 +166,7 @@ def test_a_second_daemon_on_the_same_store_is_refused(daemon):
                             capture_output=True, text=True, timeout=60)
     assert second.returncode not in (0, None)
     assert "receiver" in second.stderr and second.returncode == 69
-    waiting = second.stderr.splitlines()[0]  # said before it waits
+    waiting = second.stderr.splitlines()[1]  # said before it waits
     assert "waiting for another callbackd" in waiting and f"process {daemon.pid}" in waiting
 
 

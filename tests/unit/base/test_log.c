@@ -136,6 +136,13 @@ static void logfmt_quotes_what_would_be_ambiguous(void **state)
                             "d=\"x\\\\y\" e=\"\" f=\"\"\n");
 }
 
+static void an_optional_text_that_is_not_there_is_left_out(void **state)
+{
+    struct capture *capture = *state;
+    log_info("m", LOG_OPTIONAL("a", NULL), LOG_OPTIONAL("b", ""), LOG_INT("c", 1));
+    assert_string_equal(next_line(capture), "level=info role=tester msg=m b=\"\" c=1\n");
+}
+
 static void logfmt_lets_nobody_forge_a_line(void **state)
 {
     struct capture *capture = *state;
@@ -313,6 +320,7 @@ int main(void)
         CASE(lines_below_the_level_are_not_written),
         CASE(an_error_gives_its_message_and_name),
         CASE(logfmt_quotes_what_would_be_ambiguous),
+        CASE(an_optional_text_that_is_not_there_is_left_out),
         CASE(logfmt_lets_nobody_forge_a_line),
         CASE(json_lines_are_one_object),
         CASE(long_logfmt_lines_are_cut_and_say_so),
