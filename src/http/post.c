@@ -139,7 +139,9 @@ static void refuse(struct post *post, struct error *error)
     char run[ID_TEXT_BYTES];
     if (post->outcome.has_run)
         id_format(&post->outcome.run, run);
-    log_warning(
+    /* A store that fails has said so itself; a line for each post would help to fill its disk. */
+    LOG_WRITE(
+        error->code == ERROR_STORE ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
         status >= 500 ? "post not stored" : "post refused",
         LOG_TEXT("endpoint", post->endpoint->config->name), LOG_INT("status", status),
         LOG_OPTIONAL("run_id", post->outcome.has_run ? run : NULL),
