@@ -2,6 +2,7 @@
 #include "callbackd/admin.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ enum {
     ADMIN_REQUEST_TIMEOUT_MS = 10000,
     ADMIN_IDLE_TIMEOUT_MS = 15000,
     ADMIN_HEADERS_MAX_BYTES = 16384,
+    ALLOW_BYTES = 64,
 };
 
 enum access { ACCESS_READ, ACCESS_ACT, ACCESS_METRICS };
@@ -71,19 +73,35 @@ static bool path_matches(const char *pattern, const char *path, char *parameter,
     return fits;
 }
 
-static const struct admin_route *find_route(struct admin_request *request, const char **allow)
+/* NULL: `allow` has the methods that the path does have, "GET, POST"; "" when there is no such
+ * path. */
+static const struct admin_route *find_route(
+    struct admin_request *request, char allow[static ALLOW_BYTES])
 {
     const char *method = http_request_method(request->http);
     const char *path = http_request_path(request->http);
-    *allow = NULL;
+    size_t length = 0;
+    allow[0] = '\0';
     for (size_t i = 0; i < ROUTES; i++) {
         if (!path_matches(routes[i].path, path, request->parameter, sizeof(request->parameter)))
             continue;
         if (strcmp(routes[i].method, method) == 0)
             return &routes[i];
-        *allow = routes[i].method;
+        int added = snprintf(
+            allow + length, ALLOW_BYTES - length, "%s%s", length > 0 ? ", " : "", routes[i].method);
+        if (added > 0 && (size_t)added < ALLOW_BYTES - length)
+            length += (size_t)added;
     }
     return NULL;
+}
+
+bool admin_route_at(size_t index, const char **method_out, const char **path_out)
+{
+    if (index >= ROUTES)
+        return false;
+    *method_out = routes[index].method;
+    *path_out = routes[index].path;
+    return true;
 }
 
 /* ---- who may ---- */
@@ -115,9 +133,9 @@ static bool is_allowed(struct admin_request *request, enum access access, enum e
 static void handle(struct http_request *http, void *context)
 {
     struct admin_request request = {.admin = context, .http = http};
-    const char *allow;
+    char allow[ALLOW_BYTES];
     enum error_code why;
-    const struct admin_route *route = find_route(&request, &allow);
+    const struct admin_route *route = find_route(&request, allow);
     /* Without a token nobody learns which paths exist. */
     if (!is_allowed(&request, route != NULL ? route->access : ACCESS_READ, &why))
         http_respond_problem(
@@ -127,7 +145,7 @@ static void handle(struct http_request *http, void *context)
             NULL);
     else if (route != NULL)
         route->handler(&request);
-    else if (allow != NULL)
+    else if (allow[0] != '\0')
         http_respond_problem(http, ERROR_METHOD, "This path has another method.", allow);
     else
         http_respond_problem(http, ERROR_NOT_FOUND, "There is nothing at this path.", NULL);

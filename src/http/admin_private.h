@@ -42,6 +42,9 @@ struct admin_request {
 
 typedef void admin_route_handler(struct admin_request *request);
 
+/* The i-th row of the table of routes: docs/API.md is compared with it. false past the end. */
+bool admin_route_at(size_t index, const char **method_out, const char **path_out);
+
 /* admin_runs.c */
 admin_route_handler admin_list_runs, admin_register_run, admin_get_run, admin_patch_run,
     admin_await_result;

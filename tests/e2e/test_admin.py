@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The admin API."""
 import contextlib
+import json
 import re
 import select
 import threading
 
 import pytest
 
-from support import web
+from support import build, web
 from support.daemon import result_body
 from support.waiting import wait_for
 
@@ -191,6 +192,59 @@ def test_a_job_has_the_documented_members(daemon):
                            "attempts".split())
     assert set(job["attempts"][0]) >= set("n started_at ended_at outcome exit_code signal output "
                                           "output_truncated".split())
+
+
+def examples():
+    """The objects that docs/API.md shows, by the heading or section that they stand under."""
+    found, heading = {}, ""
+    for part in re.split(r"^(#{2,3} .*)$", (build.ROOT / "docs/API.md").read_text(), flags=re.M):
+        if part.startswith("#"):
+            heading = part.lstrip("# ").strip("`")
+        else:
+            blocks = re.findall(r"^```json\n(.*?)^```", part, flags=re.M | re.S)
+            found.setdefault(heading, []).extend(map(json.loads, blocks))
+    return found
+
+
+def test_answers_have_the_members_that_the_documentation_shows(daemon):
+    def is_as_shown(heading, answer, *left_out):
+        shown, *_ = documented[heading]
+        assert set(answer) - set(left_out) == set(shown), heading
+        for name, value in shown.items():
+            if isinstance(value, dict) and name not in ("tags", "orphaned_jobs"):
+                assert set(answer[name]) == set(value), (heading, name)
+
+    documented = examples()
+    daemon.hook(name="notify", shell="echo sent")
+    daemon.start()
+    registration, = documented["POST /api/v1/runs"]
+    run = daemon.register(**registration)
+    launch, failure = documented["PATCH /api/v1/runs/{run_id}"]
+    assert daemon.admin.send("PATCH", f"/api/v1/runs/{run['run_id']}", launch)["state"] == "waiting"
+    result_id = daemon.call_back(run, result_body(787)).json()["result_id"]
+    job, = daemon.wait_for_jobs(1)
+    is_as_shown("Runs", daemon.run(run["run_id"]))
+    is_as_shown("Results", daemon.admin.get(f"/api/v1/results/{result_id}"), "headers")
+    is_as_shown("Jobs", job, "attempts")
+    is_as_shown("GET /api/v1/jobs/{id}", job["attempts"][0])
+    is_as_shown("Hooks", daemon.admin.get("/api/v1/hooks")["items"][0])
+    is_as_shown("GET /api/v1/status", daemon.admin.get("/api/v1/status"))
+    replayed = daemon.admin.send("POST", f"/api/v1/results/{result_id}/replay")
+    is_as_shown("POST /api/v1/results/{id}/replay", replayed)
+    problem = daemon.admin.ask("POST", f"/api/v1/jobs/{job['id']}/cancel")
+    assert problem.status == 409
+    is_as_shown("What holds for all of them", problem.json())
+    other = daemon.register()
+    assert daemon.call_back(other, b"nonsense").status == 400
+    is_as_shown("GET /api/v1/rejected", daemon.admin.get("/api/v1/rejected")["items"][0])
+    failed = daemon.admin.send("PATCH", f"/api/v1/runs/{other['run_id']}", failure)
+    assert failed["state"] == "launch_failed"
+
+
+def test_another_method_is_told_which_there_are(daemon):
+    daemon.start()
+    answer = daemon.admin.ask("DELETE", "/api/v1/runs")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
 
 
 def test_what_is_not_there_is_404(daemon):
