@@ -106,6 +106,17 @@ int result_log_append(
     struct result_log *log, const struct result_post *post, struct result_receipt *receipt_out,
     struct error *error);
 
+/* `error` is NULL when it is stored, and `receipt` is filled only then. */
+typedef void result_log_appended(
+    void *context, const struct result_receipt *receipt, const struct error *error);
+
+/* The same without waiting: 0 when it was taken, and then `over` is called once, on a thread of the
+ * log that all others wait for, so it must be short. `post` and what it borrows stay borrowed until
+ * then. -1: not taken, `over` is not called. */
+int result_log_append_later(
+    struct result_log *log, const struct result_post *post, result_log_appended *over,
+    void *context, struct error *error);
+
 /* Can the store take an append now? Answers from the outcome of the last commits and from where
  * the files are, and by trying when that failed. */
 int result_log_check(struct result_log *log, struct error *error);

@@ -25,25 +25,35 @@ struct group_batch {
     struct group_batch *next;
     struct group_work *first;
     struct group_work **last;
+    struct group_work *first_told; /* those with `over` */
+    struct group_work **last_told;
     size_t count;
     size_t bytes;
-    _Atomic unsigned references; /* each waiter and the committer */
+    bool has_waiters;            /* guarded by the mutex until the batch begins */
+    bool committed;              /* set before it goes to the teller */
+    _Atomic unsigned references; /* each waiter, the committer and the teller */
     _Atomic unsigned over;       /* the futex word: 0, then 1 */
 };
 
 struct group_commit {
     struct group_options options;
-    pthread_t thread;
+    pthread_t committer;
+    pthread_t teller;
     pthread_mutex_t mutex;
     pthread_cond_t something_waits;
+    pthread_cond_t something_to_tell;
 
     /* Guarded by the mutex. */
     struct group_batch *head;
     struct group_batch *tail; /* takes works until it is full or begins */
+    struct group_batch *told_head;
+    struct group_batch *told_tail;
     size_t waiting;
     size_t posted_bytes;
     bool committer_sleeps;
+    bool teller_sleeps;
     bool closing;
+    bool committed_all; /* nothing more comes to the teller */
 };
 
 static void batch_release(struct group_batch *batch)
@@ -61,6 +71,8 @@ static void batch_wait(struct group_batch *batch)
 static void batch_wake(struct group_batch *batch)
 {
     atomic_store_explicit(&batch->over, 1, memory_order_release);
+    if (!batch->has_waiters)
+        return;
     (void)syscall(SYS_futex, &batch->over, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
@@ -82,6 +94,7 @@ static struct group_batch *open_batch_locked(
     if (batch == NULL)
         return NULL;
     batch->last = &batch->first;
+    batch->last_told = &batch->first_told;
     atomic_init(&batch->references, 1);
     atomic_init(&batch->over, 0);
     if (group->tail != NULL)
@@ -90,6 +103,19 @@ static struct group_batch *open_batch_locked(
         group->head = batch;
     group->tail = batch;
     return batch;
+}
+
+static void tell_later(struct group_batch *batch, struct group_work *work)
+{
+    work->next_told = NULL;
+    *batch->last_told = work;
+    batch->last_told = &work->next_told;
+}
+
+static void wait_later(struct group_batch *batch)
+{
+    atomic_fetch_add_explicit(&batch->references, 1, memory_order_relaxed);
+    batch->has_waiters = true;
 }
 
 /* The batch that has it now; NULL: refused. */
@@ -115,9 +141,11 @@ static struct group_batch *enqueue_locked(
     batch->bytes += work->bytes;
     group->waiting++;
     if (work->over != NULL)
-        group->posted_bytes += work->bytes;
+        tell_later(batch, work);
     else
-        atomic_fetch_add_explicit(&batch->references, 1, memory_order_relaxed);
+        wait_later(batch);
+    if (work->posted)
+        group->posted_bytes += work->bytes;
     if (group->committer_sleeps) {
         group->committer_sleeps = false;
         (void)pthread_cond_signal(&group->something_waits);
@@ -130,6 +158,7 @@ int group_commit_submit(struct group_commit *group, struct group_work *work, str
     struct group_batch *batch;
 
     work->over = NULL;
+    work->posted = false;
     work->error = error;
     (void)pthread_mutex_lock(&group->mutex);
     batch = enqueue_locked(group, work, error);
@@ -141,10 +170,23 @@ int group_commit_submit(struct group_commit *group, struct group_work *work, str
     return work->result;
 }
 
+int group_commit_start(struct group_commit *group, struct group_work *work, struct error *error)
+{
+    bool taken;
+
+    work->posted = false;
+    work->error = error;
+    (void)pthread_mutex_lock(&group->mutex);
+    taken = enqueue_locked(group, work, error) != NULL;
+    (void)pthread_mutex_unlock(&group->mutex);
+    return taken ? 0 : -1;
+}
+
 bool group_commit_post(struct group_commit *group, struct group_work *work)
 {
     bool taken = false;
 
+    work->posted = true;
     work->error = NULL;
     (void)pthread_mutex_lock(&group->mutex);
     if (group->posted_bytes + work->bytes <= group->options.post_bytes_max)
@@ -250,37 +292,38 @@ static void fail_works(struct group_batch *batch, const struct error *error)
     }
 }
 
-/* Gives posted works back; returns how many bytes they had. Waiting works are not touched once
- * they were woken, so this comes before. */
-static size_t end_posted(struct group_batch *batch, bool committed)
+/* From here on only the teller touches the works that are told, and nobody the others. */
+static void hand_to_teller(struct group_commit *group, struct group_batch *batch)
 {
-    struct group_work *next;
-    size_t bytes = 0;
-
-    for (struct group_work *work = batch->first; work != NULL; work = next) {
-        next = work->next;
-        if (work->over == NULL)
-            continue;
-        bytes += work->bytes;
-        work->over(work, committed && work->result == 0);
+    atomic_fetch_add_explicit(&batch->references, 1, memory_order_relaxed);
+    batch->next = NULL;
+    (void)pthread_mutex_lock(&group->mutex);
+    if (group->told_tail != NULL)
+        group->told_tail->next = batch;
+    else
+        group->told_head = batch;
+    group->told_tail = batch;
+    if (group->teller_sleeps) {
+        group->teller_sleeps = false;
+        (void)pthread_cond_signal(&group->something_to_tell);
     }
-    return bytes;
+    (void)pthread_mutex_unlock(&group->mutex);
 }
 
 static void do_batch(struct group_commit *group, struct group_batch *batch)
 {
     struct error error = {0};
     size_t count = batch->count;
-    size_t posted_bytes;
-    bool committed = commit_batch(group, batch, &error);
 
-    if (!committed)
+    batch->committed = commit_batch(group, batch, &error);
+    if (!batch->committed)
         fail_works(batch, &error);
-    posted_bytes = end_posted(batch, committed);
     (void)pthread_mutex_lock(&group->mutex);
     group->waiting -= count;
-    group->posted_bytes -= posted_bytes;
     (void)pthread_mutex_unlock(&group->mutex);
+    bool committed = batch->committed;
+    if (batch->first_told != NULL)
+        hand_to_teller(group, batch);
     batch_wake(batch);
     batch_release(batch);
     group->options.operations->settle(group->options.store, committed);
@@ -299,9 +342,62 @@ static void *committer(void *argument)
     return NULL;
 }
 
+/* ---- the teller ---- */
+
+static struct group_batch *take_told(struct group_commit *group)
+{
+    struct group_batch *batch;
+
+    (void)pthread_mutex_lock(&group->mutex);
+    while (group->told_head == NULL && !group->committed_all) {
+        group->teller_sleeps = true;
+        (void)pthread_cond_wait(&group->something_to_tell, &group->mutex);
+    }
+    group->teller_sleeps = false;
+    batch = group->told_head;
+    if (batch != NULL) {
+        group->told_head = batch->next;
+        if (group->told_tail == batch)
+            group->told_tail = NULL;
+    }
+    (void)pthread_mutex_unlock(&group->mutex);
+    return batch;
+}
+
+static void tell(struct group_commit *group, struct group_batch *batch)
+{
+    struct group_work *next;
+    size_t posted_bytes = 0;
+
+    for (struct group_work *work = batch->first_told; work != NULL; work = next) {
+        next = work->next_told;
+        if (work->posted)
+            posted_bytes += work->bytes;
+        work->over(work, batch->committed && work->result == 0);
+    }
+    if (posted_bytes == 0)
+        return;
+    (void)pthread_mutex_lock(&group->mutex);
+    group->posted_bytes -= posted_bytes;
+    (void)pthread_mutex_unlock(&group->mutex);
+}
+
+static void *teller(void *argument)
+{
+    struct group_commit *group = argument;
+    struct group_batch *batch;
+
+    while ((batch = take_told(group)) != NULL) {
+        tell(group, batch);
+        batch_release(batch);
+    }
+    return NULL;
+}
+
 /* ---- opening and closing ---- */
 
-static int start_thread(struct group_commit *group)
+static int start_thread(
+    pthread_t *thread, const char *name, void *(*run)(void *), struct group_commit *group)
 {
     pthread_attr_t attributes;
     int code = pthread_attr_init(&attributes);
@@ -310,11 +406,49 @@ static int start_thread(struct group_commit *group)
         return code;
     code = pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
     if (code == 0)
-        code = pthread_create(&group->thread, &attributes, committer, group);
+        code = pthread_create(thread, &attributes, run, group);
     (void)pthread_attr_destroy(&attributes);
     if (code == 0)
-        (void)pthread_setname_np(group->thread, group->options.thread_name);
+        (void)pthread_setname_np(*thread, name);
     return code;
+}
+
+static void end_committer(struct group_commit *group)
+{
+    (void)pthread_mutex_lock(&group->mutex);
+    group->closing = true;
+    (void)pthread_cond_signal(&group->something_waits);
+    (void)pthread_mutex_unlock(&group->mutex);
+    (void)pthread_join(group->committer, NULL);
+}
+
+static void end_teller(struct group_commit *group)
+{
+    (void)pthread_mutex_lock(&group->mutex);
+    group->committed_all = true;
+    (void)pthread_cond_signal(&group->something_to_tell);
+    (void)pthread_mutex_unlock(&group->mutex);
+    (void)pthread_join(group->teller, NULL);
+}
+
+static int start_threads(struct group_commit *group)
+{
+    int code = start_thread(&group->committer, group->options.committer_name, committer, group);
+
+    if (code != 0 || group->options.teller_name == NULL)
+        return code;
+    code = start_thread(&group->teller, group->options.teller_name, teller, group);
+    if (code != 0)
+        end_committer(group);
+    return code;
+}
+
+static void group_free(struct group_commit *group)
+{
+    (void)pthread_cond_destroy(&group->something_to_tell);
+    (void)pthread_cond_destroy(&group->something_waits);
+    (void)pthread_mutex_destroy(&group->mutex);
+    free(group);
 }
 
 struct group_commit *group_commit_open(const struct group_options *options, struct error *error)
@@ -329,12 +463,11 @@ struct group_commit *group_commit_open(const struct group_options *options, stru
     group->options = *options;
     (void)pthread_mutex_init(&group->mutex, NULL);
     (void)pthread_cond_init(&group->something_waits, NULL);
-    code = start_thread(group);
+    (void)pthread_cond_init(&group->something_to_tell, NULL);
+    code = start_threads(group);
     if (code != 0) {
-        (void)pthread_cond_destroy(&group->something_waits);
-        (void)pthread_mutex_destroy(&group->mutex);
-        free(group);
-        error_set_errno(error, ERROR_IO, code, "cannot start the store's thread");
+        group_free(group);
+        error_set_errno(error, ERROR_IO, code, "cannot start the store's threads");
         return NULL;
     }
     return group;
@@ -344,12 +477,8 @@ void group_commit_close(struct group_commit *group)
 {
     if (group == NULL)
         return;
-    (void)pthread_mutex_lock(&group->mutex);
-    group->closing = true;
-    (void)pthread_cond_signal(&group->something_waits);
-    (void)pthread_mutex_unlock(&group->mutex);
-    (void)pthread_join(group->thread, NULL);
-    (void)pthread_cond_destroy(&group->something_waits);
-    (void)pthread_mutex_destroy(&group->mutex);
-    free(group);
+    end_committer(group);
+    if (group->options.teller_name != NULL)
+        end_teller(group);
+    group_free(group);
 }

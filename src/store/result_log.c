@@ -16,6 +16,7 @@ enum {
     WRITER_CACHE_KIB = 4096,
     READER_CACHE_KIB = 1024,
     READERS = 2,
+    SPARE_APPENDS = 128,
     READ_LIMIT_MS = 10000,
 };
 
@@ -61,7 +62,8 @@ static int open_writer(
     const struct group_options group_options = {
         .operations = &writer_operations,
         .store = &log->writer,
-        .thread_name = "log-committer",
+        .committer_name = "log-committer",
+        .teller_name = "log-teller",
         .queue_max = options->queue_max > 0 ? options->queue_max : QUEUE_DEFAULT,
         .post_bytes_max = REJECTED_WAITING_BYTES,
     };
@@ -99,6 +101,7 @@ struct result_log *result_log_open(const struct result_log_options *options, str
         error_set(error, ERROR_MEMORY, "no memory for the log");
         return NULL;
     }
+    spare_init(&log->spare_appends, SPARE_APPENDS);
     log->metrics = options->metrics;
     log->wake_fd = options->wake_fd;
     log->keep_rejected = options->keep_rejected;
@@ -124,6 +127,7 @@ void result_log_close(struct result_log *log)
         return;
     group_commit_close(log->group);
     reader_pool_fini(&log->readers);
+    spare_fini(&log->spare_appends, result_log_end_spare);
     writer_close(&log->writer);
     EVP_MD_free(log->sha256);
     free(log->path);

@@ -4,6 +4,7 @@
  * looks for an equal post of the same key and inserts, both inside the batch's
  * transaction, so that of two equal posts in one batch the second is the duplicate.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "result_log_private.h"
@@ -154,17 +155,83 @@ static int run_append(struct db *db, struct writer_work *work, struct error *err
     return 0;
 }
 
+static int append_init(
+    struct append *append, struct result_log *log, const struct result_post *post,
+    struct error *error)
+{
+    *append = (struct append){.work.run = run_append, .log = log, .post = post, .id = id_new()};
+    append->work.group.bytes = ROW_BYTES + post->headers_json.length + post->body.length;
+    if (EVP_Digest(post->body.data, post->body.length, append->sha256, NULL, log->sha256, NULL) !=
+        1)
+        return error_set(error, ERROR_MEMORY, "cannot hash a body");
+    return 0;
+}
+
 int result_log_append(
     struct result_log *log, const struct result_post *post, struct result_receipt *receipt_out,
     struct error *error)
 {
-    struct append append = {.work.run = run_append, .log = log, .post = post, .id = id_new()};
+    struct append append;
 
-    if (EVP_Digest(post->body.data, post->body.length, append.sha256, NULL, log->sha256, NULL) != 1)
-        return error_set(error, ERROR_MEMORY, "cannot hash a body");
-    append.work.group.bytes = ROW_BYTES + post->headers_json.length + post->body.length;
+    if (append_init(&append, log, post, error) != 0)
+        return -1;
     if (group_commit_submit(log->group, &append.work.group, error) != 0)
         return -1;
     *receipt_out = append.receipt;
     return 0;
+}
+
+struct append_later {
+    struct append append; /* first: the teller hands this back */
+    result_log_appended *over;
+    void *context;
+    struct error error;
+};
+
+/* What is spare lies in the memory of an append that is over. */
+static struct append_later *later_new(struct result_log *log)
+{
+    struct append_later *later = (struct append_later *)spare_take(&log->spare_appends);
+
+    return later != NULL ? later : malloc(sizeof *later);
+}
+
+static void later_free(struct result_log *log, struct append_later *later)
+{
+    if (!spare_give(&log->spare_appends, (struct spare *)later))
+        free(later);
+}
+
+void result_log_end_spare(struct spare *spare)
+{
+    free(spare);
+}
+
+static void append_over(struct group_work *work, bool stored)
+{
+    struct append_later *later = (struct append_later *)work;
+
+    later->over(later->context, &later->append.receipt, stored ? NULL : &later->error);
+    later_free(later->append.log, later);
+}
+
+int result_log_append_later(
+    struct result_log *log, const struct result_post *post, result_log_appended *over,
+    void *context, struct error *error)
+{
+    struct append_later *later = later_new(log);
+
+    if (later == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for the log's queue");
+    later->over = over;
+    later->context = context;
+    later->error.code = ERROR_NONE;
+    if (append_init(&later->append, log, post, error) == 0) {
+        later->append.work.group.over = append_over;
+        if (group_commit_start(log->group, &later->append.work.group, &later->error) == 0)
+            return 0;
+        *error = later->error;
+    }
+    later_free(log, later);
+    return -1;
 }

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdatomic.h>
 
+#include "callbackd/spare.h"
 #include "callbackd/store.h"
 #include "group_commit.h"
 #include "reader_pool.h"
@@ -20,10 +21,14 @@ struct result_log {
     struct writer writer;
     struct group_commit *group;
     struct reader_pool readers;
+    struct spare_stack spare_appends;
 
     int64_t appended_seq;          /* committer only: newest of the running batch; 0: none */
     _Atomic int64_t retention_seq; /* where the last slice of retention stopped */
     _Atomic int64_t dropped_count; /* rejected posts that were not kept */
 };
+
+/* For spare_fini of spare_appends. */
+void result_log_end_spare(struct spare *spare);
 
 #endif

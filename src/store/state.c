@@ -9,7 +9,7 @@ enum {
     READER_CACHE_KIB = 2048,
     READERS = 3,
     READ_LIMIT_MS = 3000,
-    NICE = 10, /* accepting goes first; more would starve hooks beside other programs' load */
+    NICE = 19, /* accepting goes first; more would starve hooks beside other programs' load */
 };
 
 struct change {
@@ -74,7 +74,7 @@ static int open_writer(struct state *state, struct error *error)
     const struct group_options group_options = {
         .operations = &writer_operations,
         .store = &state->writer,
-        .thread_name = "state-committer",
+        .committer_name = "state-committer",
         .nice = NICE,
         .queue_max = QUEUE_MAX,
     };

@@ -24,7 +24,7 @@ SIDE_ROOMS = {
 # Which room opens which door of include/callbackd/.
 DOORS = {
     "base": {"banned", "buffer", "clock", "error", "id", "json_writer", "log", "metrics", "os",
-             "text"},
+             "spare", "text"},
     "result": {"body", "json", "json_scan"},
     "config": {"config"},
     "verify": {"verify"},
@@ -46,6 +46,7 @@ THIRD_PARTY = {
 # Writable variables with static storage, and why each is needed: (room, object, symbol).
 MUTABLE = {
     ("base", "log", "log_sink"): "the sink: format, level and role, set when a process starts",
+    ("base", "id", "pool"): "of each thread: random bytes for the next ids",
     ("http", "connection_watch", "current"): "of each thread: the connection that it serves",
     ("http", "listener_takeover", "starting"): "of each thread: what civetweb is to take over",
 }

@@ -108,7 +108,8 @@ static struct group_commit *open_group(struct fake *fake, size_t queue_max)
     struct group_options options = {
         .operations = &operations,
         .store = fake,
-        .thread_name = "test",
+        .committer_name = "test",
+        .teller_name = "test-teller",
         .queue_max = queue_max,
         .post_bytes_max = 100,
     };
