@@ -98,8 +98,10 @@ struct body_summary {
 
 struct body_reader;
 
-/* NULL only when memory is short. `rules` is borrowed until the reader is freed. */
-struct body_reader *body_reader_new(const struct body_rules *rules);
+/* NULL only when memory is short. For one body after another, each begun by body_reader_begin. */
+struct body_reader *body_reader_new(void);
+/* A new body. `rules` is borrowed as long as it is read. */
+void body_reader_begin(struct body_reader *reader, const struct body_rules *rules);
 void body_reader_free(struct body_reader *reader); /* NULL is allowed */
 /* `body` is all of it so far. -1 with ERROR_INVALID as soon as it cannot be right. */
 int body_reader_feed(struct body_reader *reader, struct bytes body, struct error *error);

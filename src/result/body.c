@@ -55,7 +55,7 @@ bool result_status_is_final(enum result_status status)
     return status == STATUS_SUCCESS || status == STATUS_FAILED || status == STATUS_RECEIVED;
 }
 
-static void reader_init(struct body_reader *reader, const struct body_rules *rules)
+void body_reader_begin(struct body_reader *reader, const struct body_rules *rules)
 {
     memset(reader, 0, sizeof *reader);
     reader->rules = rules;
@@ -64,12 +64,9 @@ static void reader_init(struct body_reader *reader, const struct body_rules *rul
         body_pointers_init(reader);
 }
 
-struct body_reader *body_reader_new(const struct body_rules *rules)
+struct body_reader *body_reader_new(void)
 {
-    struct body_reader *reader = malloc(sizeof *reader);
-    if (reader)
-        reader_init(reader, rules);
-    return reader;
+    return malloc(sizeof(struct body_reader));
 }
 
 void body_reader_free(struct body_reader *reader)
@@ -105,6 +102,6 @@ int body_read(
     struct error *error)
 {
     struct body_reader reader;
-    reader_init(&reader, rules);
+    body_reader_begin(&reader, rules);
     return body_reader_finish(&reader, body, summary_out, error);
 }

@@ -21,8 +21,9 @@ static struct reading read_pieces(
 {
     struct reading reading;
     memset(&reading, 0, sizeof reading);
-    struct body_reader *reader = body_reader_new(rules);
+    struct body_reader *reader = body_reader_new();
     HOLDS(reader != NULL);
+    body_reader_begin(reader, rules);
     for (size_t fed = first; fed < size && reading.result == 0; fed += step) {
         uint8_t *copy = fuzz_copy(data, fed);
         reading.result = body_reader_feed(reader, bytes_of(copy, fed), &reading.error);

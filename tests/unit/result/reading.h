@@ -45,9 +45,10 @@ static inline struct reading read_pieces(
 {
     struct reading reading;
     memset(&reading, 0, sizeof reading);
-    struct body_reader *reader = body_reader_new(rules);
+    struct body_reader *reader = body_reader_new();
     if (!reader)
         abort();
+    body_reader_begin(reader, rules);
     for (size_t at = first; at < body.length && reading.result == 0;
          at += step ? step : body.length)
         reading.result = read_copy(reader, body, at, &reading, false);

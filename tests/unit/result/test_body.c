@@ -91,11 +91,12 @@ static void a_wrong_body_is_refused_before_it_is_complete(void **state)
     (void)state;
     for (int kind = 0; kind < BODY_KINDS; kind++) {
         struct body_rules rules = {.kind = (enum body_kind)kind, .depth_max = 128};
-        struct body_reader *reader = body_reader_new(&rules);
+        struct body_reader *reader = body_reader_new();
         struct body_summary summary;
         struct error error = {.code = ERROR_NONE};
         struct bytes body = bytes_of_text(kind == BODY_FORM ? "a=%x" : "{\"a\" 1");
         assert_non_null(reader);
+        body_reader_begin(reader, &rules);
         assert_int_equal(body_reader_feed(reader, body, &error), -1);
         assert_int_equal(error.code, ERROR_INVALID);
         assert_int_equal(body_reader_feed(reader, body, &error), -1);
@@ -133,8 +134,9 @@ static struct reading read_in_chunks(const struct body_rules *rules, struct byte
 {
     struct reading reading;
     memset(&reading, 0, sizeof reading);
-    struct body_reader *reader = body_reader_new(rules);
+    struct body_reader *reader = body_reader_new();
     assert_non_null(reader);
+    body_reader_begin(reader, rules);
     for (size_t fed = 0; fed < body.length; fed += 65521)
         assert_int_equal(body_reader_feed(reader, bytes_of(body.data, fed), &reading.error), 0);
     reading.result = body_reader_finish(reader, body, &reading.summary, &reading.error);
