@@ -59,6 +59,8 @@ int text_append_printable(struct buffer *out, struct bytes text);
 
 /* strdup that takes NULL (gives NULL). The caller frees. */
 char *text_copy(const char *text);
+/* As much of it as fits, always terminated; `size` is at least 1. */
+void text_copy_cut(const char *text, char *out, size_t size);
 /* printf into memory that the caller frees; NULL when memory is short. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

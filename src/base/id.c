@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include "callbackd/clock.h"
 #include "callbackd/os.h"
@@ -14,12 +16,37 @@ static const struct {
     size_t bytes;
 } groups[] = {{0, 4}, {9, 2}, {14, 2}, {19, 2}, {24, 6}};
 
-enum { ID_GROUPS = sizeof(groups) / sizeof(groups[0]), NS_PER_MS = 1000000 };
+enum {
+    ID_GROUPS = sizeof(groups) / sizeof(groups[0]),
+    NS_PER_MS = 1000000,
+    RANDOM_BYTES = 10, /* of an id */
+    POOL_BYTES = 40 * RANDOM_BYTES,
+};
+
+/* Asking the kernel for random bytes costs more than all the rest of an id. Ids are no secrets, so
+ * what is left here may be seen; used bytes are not used again, also not by a forked child. */
+static _Thread_local struct {
+    unsigned char bytes[POOL_BYTES];
+    size_t left;
+    pid_t owner;
+} pool;
+
+static void take_random(unsigned char out[static RANDOM_BYTES])
+{
+    pid_t self = getpid();
+    if (pool.left < RANDOM_BYTES || pool.owner != self) {
+        os_random(pool.bytes, POOL_BYTES);
+        pool.left = POOL_BYTES;
+        pool.owner = self;
+    }
+    pool.left -= RANDOM_BYTES;
+    memcpy(out, pool.bytes + pool.left, RANDOM_BYTES);
+}
 
 struct id id_new(void)
 {
     struct id id;
-    os_random(id.bytes, sizeof(id.bytes));
+    take_random(id.bytes + sizeof(id.bytes) - RANDOM_BYTES);
     uint64_t ns = (uint64_t)clock_wall_ns();
     uint64_t ms = ns / NS_PER_MS;
     uint64_t fraction = (ns % NS_PER_MS) * 4096 / NS_PER_MS;

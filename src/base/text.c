@@ -211,6 +211,13 @@ char *text_copy(const char *text)
     return text ? strdup(text) : NULL;
 }
 
+void text_copy_cut(const char *text, char *out, size_t size)
+{
+    size_t length = strnlen(text, size - 1);
+    memcpy(out, text, length);
+    out[length] = '\0';
+}
+
 char *text_format(const char *format, ...)
 {
     char *text = NULL;

@@ -314,9 +314,22 @@ static void copies_are_the_callers(void **state)
     free(made);
 }
 
+static void a_copy_is_cut_to_fit(void **state)
+{
+    (void)state;
+    char out[4];
+    text_copy_cut("abc", out, sizeof(out));
+    assert_string_equal(out, "abc");
+    text_copy_cut("abcd", out, sizeof(out));
+    assert_string_equal(out, "abc");
+    text_copy_cut("", out, 1);
+    assert_string_equal(out, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_is_cut_to_fit),
         cmocka_unit_test(integers_parse_to_both_ends_of_the_range),
         cmocka_unit_test(other_integers_are_refused),
         cmocka_unit_test(an_integer_ends_where_its_view_ends),
