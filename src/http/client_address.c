@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "callbackd/buffer.h"
+#include "callbackd/text.h"
 
 /* All headers together are smaller than this (see receiver.c): no client can make a chain so long
  * that what our proxy wrote at its end is not seen. */
@@ -135,7 +136,7 @@ void client_address_resolve(
 {
     char forwarded[CLIENT_ADDRESS_BYTES];
     const char *peer = http_request_peer(request);
-    snprintf(out, CLIENT_ADDRESS_BYTES, "%s", peer);
+    text_copy_cut(peer, out, CLIENT_ADDRESS_BYTES);
     if (!is_trusted(proxies, peer))
         return;
     bool by_list = resolve_by("X-Forwarded-For", proxies, request, out);

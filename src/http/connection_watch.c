@@ -2,11 +2,14 @@
 #include "connection_watch.h"
 
 #include <errno.h>
+#include <linux/futex.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +17,13 @@
 #include "callbackd/log.h"
 #include "civetweb/renamed_calls.h"
 
+enum connection_state { CONNECTION_NONE, CONNECTION_BUSY, CONNECTION_IDLE, CONNECTION_ASKED };
+
+/* Of an answer that is to be given later: a futex word. */
+enum later { LATER_NONE, LATER_OPEN, LATER_AWAITED };
+
 enum {
+    DESCRIPTORS_MAX = 65536,    /* beyond 1024 threads and what waits for them there is no use */
     STOP_PATIENCE_MS = 1000,    /* for a connection that does not end by itself at stop */
     LINGER_MS = 2000,           /* for a peer that goes on sending after the answer */
     LINGER_MAX_BYTES = 1 << 26, /* likewise */
@@ -35,10 +44,15 @@ enum phase {
 struct connection_thread {
     struct connection_watch *watch;
     enum phase phase;
-    int64_t deadline_ms; /* monotonic; unless PHASE_NONE and PHASE_START */
-    int64_t warned_ms;   /* accepting thread: when a failure was last logged */
+    int64_t deadline_ms;    /* monotonic; unless PHASE_NONE and PHASE_START */
+    int64_t warned_ms;      /* accepting thread: when a failure was last logged */
+    int fd;                 /* of the connection, once it was waited for; -1 */
+    SSL *ssl;               /* NULL: plain */
+    _Atomic unsigned later; /* enum later */
     const char *headers_end;
     bool headers_fill_buffer;
+    bool gives_way;
+    bool answers_later; /* the handler that runs leaves the answer to another thread */
     bool timed_out;
     bool serves; /* false: the thread that accepts */
     bool open;
@@ -46,6 +60,14 @@ struct connection_thread {
 };
 
 static _Thread_local struct connection_thread current;
+
+static size_t descriptors_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > DESCRIPTORS_MAX)
+        return DESCRIPTORS_MAX;
+    return (size_t)limit.rlim_cur;
+}
 
 int connection_watch_init(struct connection_watch *watch, struct error *error)
 {
@@ -62,12 +84,13 @@ int connection_watch_init(struct connection_watch *watch, struct error *error)
         (void)pthread_cond_destroy(&watch->changed);
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    watch->give_way_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
-    if (watch->give_way_fd >= 0)
+    watch->size = descriptors_max();
+    watch->states = calloc(watch->size, sizeof(*watch->states));
+    if (watch->states)
         return 0;
     (void)pthread_mutex_destroy(&watch->lock);
     (void)pthread_cond_destroy(&watch->changed);
-    return error_set_errno(error, ERROR_IO, errno, "cannot make an eventfd");
+    return error_set(error, ERROR_MEMORY, "out of memory");
 }
 
 static void set_count_locked(struct connection_watch *watch, int64_t count)
@@ -77,16 +100,20 @@ static void set_count_locked(struct connection_watch *watch, int64_t count)
         watch->on_connections(watch->context, count);
 }
 
+static bool is_connection(const struct connection_watch *watch, size_t fd)
+{
+    return atomic_load_explicit(&watch->states[fd], memory_order_relaxed) != CONNECTION_NONE;
+}
+
 void connection_watch_fini(struct connection_watch *watch)
 {
     for (size_t fd = 0; fd < watch->size; fd++) {
-        if (watch->is_connection[fd])
+        if (is_connection(watch, fd))
             (void)close((int)fd);
     }
     if (watch->count > 0)
         set_count_locked(watch, 0);
-    free(watch->is_connection);
-    (void)close(watch->give_way_fd);
+    free(watch->states);
     (void)pthread_mutex_destroy(&watch->lock);
     (void)pthread_cond_destroy(&watch->changed);
 }
@@ -121,7 +148,7 @@ void connection_watch_stop(struct connection_watch *watch)
     atomic_store(&watch->stop_by_ms, clock_monotonic_ms() + STOP_PATIENCE_MS);
     /* For reading only: a handler's answer still goes out. */
     for (size_t fd = 0; fd < watch->size; fd++) {
-        if (watch->is_connection[fd])
+        if (is_connection(watch, fd))
             (void)shutdown((int)fd, SHUT_RD);
     }
     wait_for_end_locked(watch);
@@ -142,12 +169,80 @@ static void tell_stopper(struct connection_watch *watch)
     (void)pthread_mutex_unlock(&watch->lock);
 }
 
+/* ---- giving way ---- */
+
+static bool is_crowded(const struct connection_watch *watch)
+{
+    return atomic_load(&watch->count) > watch->threads;
+}
+
+static bool change_state(
+    struct connection_watch *watch, int fd, enum connection_state from, enum connection_state to)
+{
+    unsigned char expected = (unsigned char)from;
+    return atomic_compare_exchange_strong(&watch->states[fd], &expected, (unsigned char)to);
+}
+
+/* Its reader finds the end, behind a request that has come meanwhile. */
+static void end_idle(struct connection_watch *watch, int fd)
+{
+    if (change_state(watch, fd, CONNECTION_IDLE, CONNECTION_ASKED))
+        (void)shutdown(fd, SHUT_RD);
+}
+
+static bool takes_request_to_give_way(struct connection_watch *watch)
+{
+    int_least64_t wanted = atomic_load(&watch->to_give_way);
+    while (wanted > 0)
+        if (atomic_compare_exchange_weak(&watch->to_give_way, &wanted, wanted - 1))
+            return is_crowded(watch);
+    return false;
+}
+
+/* By whoever gave its last answer, before its thread may go on. */
+static void becomes_idle(struct connection_watch *watch, int fd)
+{
+    if (fd < 0)
+        return;
+    atomic_store(&watch->states[fd], CONNECTION_IDLE);
+    if (takes_request_to_give_way(watch))
+        end_idle(watch, fd);
+}
+
+/* The calling thread's connection got the first bytes of a request. */
+static void becomes_busy(struct connection_thread *thread)
+{
+    unsigned char before = atomic_exchange(&thread->watch->states[thread->fd], CONNECTION_BUSY);
+    if (before == CONNECTION_ASKED)
+        thread->gives_way = true;
+}
+
+/* Ends the next idle connection, round and round; where there is none, the next that becomes
+ * idle. Under the lock no descriptor is closed and none is another's. */
+static void make_one_give_way(struct connection_watch *watch)
+{
+    (void)pthread_mutex_lock(&watch->lock);
+    size_t found = watch->size;
+    for (size_t i = 0; i < watch->size && found == watch->size; i++) {
+        size_t fd = (watch->look_from + i) % watch->size;
+        if (change_state(watch, (int)fd, CONNECTION_IDLE, CONNECTION_ASKED))
+            found = fd;
+    }
+    if (found < watch->size) {
+        (void)shutdown((int)found, SHUT_RD);
+        watch->look_from = found + 1;
+    }
+    (void)pthread_mutex_unlock(&watch->lock);
+    if (found == watch->size)
+        atomic_fetch_add(&watch->to_give_way, 1);
+}
+
 /* ---- the calling thread's connection ---- */
 
 void connection_thread_enter(struct connection_watch *watch, bool serves)
 {
     current = (struct connection_thread){
-        .watch = watch, .serves = serves, .phase = serves ? PHASE_START : PHASE_NONE};
+        .watch = watch, .serves = serves, .phase = serves ? PHASE_START : PHASE_NONE, .fd = -1};
 }
 
 static void enter_phase(enum phase phase, int64_t ms)
@@ -176,14 +271,26 @@ void connection_finish(void)
 void connection_handler_begin(void)
 {
     atomic_fetch_add(&current.watch->handling, 1);
+    if (current.fd >= 0)
+        becomes_busy(&current); /* it may have come with the one before it */
     connection_clear_deadline();
 }
 
 void connection_handler_end(void)
 {
-    atomic_fetch_sub(&current.watch->handling, 1);
     enter_phase(PHASE_IDLE, current.watch->idle_timeout_ms);
+    bool answers_later = current.answers_later;
+    current.answers_later = false;
+    if (answers_later)
+        return;
+    becomes_idle(current.watch, current.fd);
+    atomic_fetch_sub(&current.watch->handling, 1);
     tell_stopper(current.watch);
+}
+
+bool connection_gives_way(void)
+{
+    return current.gives_way;
 }
 
 void connection_set_deadline(int64_t ms)
@@ -217,58 +324,72 @@ void connection_linger_on_close(void)
     current.linger = true;
 }
 
-/* ---- what civetweb calls in place of the system's functions ---- */
+/* ---- answers given later ---- */
 
-static int remember_locked(struct connection_watch *watch, int fd)
+struct connection_thread *connection_answer_later(void)
 {
-    size_t needed = (size_t)fd + 1;
-    if (needed > watch->size) {
-        size_t size = needed + needed / 2;
-        unsigned char *grown = realloc(watch->is_connection, size);
-        if (!grown)
-            return -1;
-        memset(grown + watch->size, 0, size - watch->size);
-        watch->is_connection = grown;
-        watch->size = size;
+    if (current.fd < 0 || (current.ssl && SSL_has_pending(current.ssl)))
+        return NULL;
+    current.answers_later = true;
+    atomic_store(&current.later, LATER_OPEN);
+    return &current;
+}
+
+void connection_settle(void)
+{
+    unsigned later = atomic_load_explicit(&current.later, memory_order_acquire);
+    while (later != LATER_NONE) {
+        if (later == LATER_AWAITED ||
+            atomic_compare_exchange_weak(&current.later, &later, LATER_AWAITED))
+            (void)syscall(
+                SYS_futex, &current.later, FUTEX_WAIT_PRIVATE, LATER_AWAITED, NULL, NULL, 0);
+        later = atomic_load_explicit(&current.later, memory_order_acquire);
     }
-    watch->is_connection[fd] = 1;
-    set_count_locked(watch, watch->count + 1);
+}
+
+static bool send_now(const struct connection_thread *thread, struct bytes answer)
+{
+    if (!thread->ssl)
+        return send(thread->fd, answer.data, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+               (ssize_t)answer.length;
+    ERR_clear_error();
+    bool sent = SSL_write(thread->ssl, answer.data, (int)answer.length) == (int)answer.length;
+    ERR_clear_error();
+    return sent;
+}
+
+void connection_answer(struct connection_thread *thread, struct bytes answer)
+{
+    struct connection_watch *watch = thread->watch;
+    /* The peer is gone, or has not taken its earlier answers. */
+    if (answer.length == 0 || !send_now(thread, answer))
+        (void)shutdown(thread->fd, SHUT_RDWR);
+    becomes_idle(watch, thread->fd);
+    if (atomic_exchange_explicit(&thread->later, LATER_NONE, memory_order_release) == LATER_AWAITED)
+        (void)syscall(SYS_futex, &thread->later, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    /* Nobody joins this thread: once the stopper may see that it is done, the watch may be gone. */
+    (void)pthread_mutex_lock(&watch->lock);
+    atomic_fetch_sub(&watch->handling, 1);
     if (is_stopping(watch))
-        (void)shutdown(fd, SHUT_RD);
-    return 0;
+        (void)pthread_cond_broadcast(&watch->changed);
+    (void)pthread_mutex_unlock(&watch->lock);
 }
 
-static bool is_crowded(const struct connection_watch *watch)
-{
-    return atomic_load(&watch->count) > watch->threads;
-}
-
-/* Asks one idle connection to give way: whichever takes the request first. */
-static void ask_to_give_way(const struct connection_watch *watch)
-{
-    const uint64_t one = 1;
-    if (write(watch->give_way_fd, &one, sizeof(one)) != sizeof(one))
-        log_warning("idle connections were not asked to end", LOG_INT("errno", errno));
-}
-
-/* Does the calling, idle thread give way? A request that nobody needs any more is dropped. */
-static bool takes_request_to_give_way(const struct connection_watch *watch)
-{
-    uint64_t one;
-    while (read(watch->give_way_fd, &one, sizeof(one)) == sizeof(one))
-        if (is_crowded(watch))
-            return true;
-    return false;
-}
+/* ---- what civetweb calls in place of the system's functions ---- */
 
 static int remember(struct connection_watch *watch, int fd)
 {
+    if ((size_t)fd >= watch->size)
+        return -1;
     (void)pthread_mutex_lock(&watch->lock);
-    int failed = remember_locked(watch, fd);
+    atomic_store(&watch->states[fd], CONNECTION_BUSY);
+    set_count_locked(watch, watch->count + 1);
+    if (is_stopping(watch))
+        (void)shutdown(fd, SHUT_RD);
     (void)pthread_mutex_unlock(&watch->lock);
-    if (!failed && is_crowded(watch))
-        ask_to_give_way(watch);
-    return failed;
+    if (is_crowded(watch))
+        make_one_give_way(watch);
+    return 0;
 }
 
 /* Without a pause the listener, still readable, would keep a CPU busy. */
@@ -335,24 +456,13 @@ static int poll_listeners(int wake_fd, struct pollfd *fds, nfds_t count, int tim
     return ready > 0 && all[count].revents ? 0 : ready;
 }
 
-/* 1: something came on the one descriptor; 0: time is over; -1: the connection has to end. */
-static int poll_idle(const struct connection_watch *watch, struct pollfd *fds, int timeout_ms)
-{
-    struct pollfd both[2] = {fds[0], {.fd = watch->give_way_fd, .events = POLLIN}};
-    int ready = poll(both, 2, timeout_ms);
-    fds[0].revents = both[0].revents;
-    if (ready < 0)
-        return -1;
-    if (both[0].revents != 0)
-        return 1;
-    return both[1].revents != 0 && takes_request_to_give_way(watch) ? deadline_passed(fds) : 0;
-}
-
 int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct connection_thread *thread = &current;
     if (thread->watch && !thread->serves && count <= LISTENERS_MAX)
         return poll_listeners(thread->watch->wake_fd, fds, count, timeout_ms);
+    if (thread->watch && thread->fd < 0)
+        thread->fd = fds[0].fd;
     if (thread->watch && thread->phase == PHASE_START)
         enter_phase(PHASE_HEADERS, thread->watch->request_timeout_ms);
     if (thread->phase != PHASE_NONE) {
@@ -362,9 +472,7 @@ int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
         if (timeout_ms < 0 || left_ms < timeout_ms)
             timeout_ms = (int)left_ms;
     }
-    int ready = thread->phase == PHASE_IDLE && count == 1
-                    ? poll_idle(thread->watch, fds, timeout_ms)
-                    : poll(fds, count, timeout_ms);
+    int ready = poll(fds, count, timeout_ms);
     if (ready > 0 && thread->phase == PHASE_IDLE)
         enter_phase(PHASE_HEADERS, thread->watch->request_timeout_ms);
     return ready;
@@ -374,12 +482,15 @@ static void note_headers(const char *data, ssize_t got, size_t wanted)
 {
     if (got <= 0 || (current.phase != PHASE_HEADERS && current.phase != PHASE_IDLE))
         return;
+    if (current.fd >= 0)
+        becomes_busy(&current);
     current.headers_end = data + got;
     current.headers_fill_buffer = (size_t)got == wanted;
 }
 
 ssize_t watched_recv(int fd, void *data, size_t length, int flags)
 {
+    connection_settle();
     ssize_t got = recv(fd, data, length, flags);
     note_headers(data, got, length);
     return got;
@@ -387,9 +498,20 @@ ssize_t watched_recv(int fd, void *data, size_t length, int flags)
 
 int watched_ssl_read(SSL *ssl, void *data, int length)
 {
+    connection_settle();
+    current.ssl = ssl;
     int got = SSL_read(ssl, data, length);
     note_headers(data, got, (size_t)length);
     return got;
+}
+
+/* While an answer is to be given nothing is pending (connection_answer_later), and nobody else may
+ * ask. */
+int watched_ssl_pending(const SSL *ssl)
+{
+    if (atomic_load_explicit(&current.later, memory_order_acquire) != LATER_NONE)
+        return 0;
+    return SSL_pending(ssl);
 }
 
 /* civetweb has ended our side; the peer sees the answer and then the end. */
@@ -414,9 +536,9 @@ static void linger(const struct connection_watch *watch, int fd)
 static bool forget(struct connection_watch *watch, int fd)
 {
     (void)pthread_mutex_lock(&watch->lock);
-    bool known = fd >= 0 && (size_t)fd < watch->size && watch->is_connection[fd];
+    bool known = fd >= 0 && (size_t)fd < watch->size && is_connection(watch, (size_t)fd);
     if (known) {
-        watch->is_connection[fd] = 0;
+        atomic_store(&watch->states[fd], CONNECTION_NONE);
         set_count_locked(watch, watch->count - 1);
     }
     (void)pthread_mutex_unlock(&watch->lock);
@@ -428,6 +550,7 @@ int watched_close(int fd)
     struct connection_watch *watch = current.watch;
     if (!watch)
         return close(fd);
+    connection_settle();
     if (current.linger)
         linger(watch, fd);
     bool was_connection = forget(watch, fd);

@@ -12,6 +12,11 @@
  * An idle connection holds a thread too. When more connections are open than there are
  * threads, idle ones give way, so that keep-alive never keeps anybody out.
  *
+ * An answer may be given later, by another thread (reply.c), while the connection's own
+ * thread already waits for the next request: one sleep for each request instead of two.
+ * Until it is given, that thread touches nothing of the connection but its descriptor in
+ * poll().
+ *
  * Threads: the state of a connection belongs to the thread that serves it and is
  * thread-local (a named exception from "no mutable globals"); the functions named
  * connection_* act on the calling thread's connection. The watch itself is locked.
@@ -25,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "callbackd/buffer.h"
 #include "callbackd/error.h"
 
 enum { LISTENERS_MAX = 64 };
@@ -37,15 +43,16 @@ struct connection_watch {
     void (*on_connections)(void *context, int64_t open); /* under the lock; may be NULL */
     void *context;
 
-    int give_way_fd; /* an eventfd semaphore: so many idle connections are asked to end */
-    atomic_int_least64_t stop_by_ms; /* monotonic; 0: not stopping */
-    atomic_int_least64_t handling;   /* requests with a handler now */
+    atomic_int_least64_t to_give_way; /* idle connections that are still to be found and ended */
+    atomic_int_least64_t stop_by_ms;  /* monotonic; 0: not stopping */
+    atomic_int_least64_t handling;    /* requests with a handler now, or not yet answered */
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;       /* while stopping: `count` or `handling` fell */
-    unsigned char *is_connection; /* by descriptor; lock */
-    size_t size;                  /* descriptors that is_connection has room for; lock */
-    atomic_int_least64_t count;   /* connections open; written under the lock */
+    pthread_cond_t changed;     /* while stopping: `count` or `handling` fell */
+    atomic_uchar *states;       /* enum connection_state, by descriptor; none <-> another: lock */
+    size_t size;                /* descriptors that `states` has room for */
+    size_t look_from;           /* where the search for an idle one goes on; lock */
+    atomic_int_least64_t count; /* connections open; written under the lock */
 };
 
 /* The six settings are the caller's to fill afterwards, before the server starts. */
@@ -68,8 +75,25 @@ bool connection_is_open(void);
 void connection_finish(void);
 /* A handler starts: no deadline until it sets one. */
 void connection_handler_begin(void);
-/* It is done: the connection is idle. */
+/* It is done: the connection is idle, unless it is to be answered later. */
 void connection_handler_end(void);
+/* It was asked to end: the answer should say that it is the last one. */
+bool connection_gives_way(void);
+/* Waits until the answer that was to be given later is given. Before anything is done with
+ * a connection but waiting. */
+void connection_settle(void);
+
+/* ---- answers given later ---- */
+
+struct connection_thread;
+
+/* The calling thread's connection, for an answer that another thread gives. NULL: something is
+ * left in the TLS layer, where nobody may look until it is answered. */
+struct connection_thread *connection_answer_later(void);
+/* On any thread: sends all of it or, when the peer does not take it at once, ends the connection.
+ * The caller must not touch `thread` afterwards. */
+void connection_answer(struct connection_thread *thread, struct bytes answer);
+
 /* The phase has to be over in `ms` from now. */
 void connection_set_deadline(int64_t ms);
 void connection_clear_deadline(void);

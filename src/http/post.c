@@ -12,6 +12,7 @@
 #include "callbackd/clock.h"
 #include "callbackd/json_writer.h"
 #include "callbackd/log.h"
+#include "callbackd/text.h"
 #include "client_address.h"
 #include "headers_json.h"
 #include "receiver_private.h"
@@ -20,21 +21,28 @@ enum {
     HEADERS_JSON_MAX_BYTES = 256 * 1024, /* 64 headers in 16 KiB, each byte escaped */
     REJECTED_START_BYTES = 4096,
     KEY_BYTES = 2 * BODY_TEXT_MAX + 64,
+    SPARE_BUFFER_BYTES = 16384, /* a buffer that has grown beyond is not kept */
+    CONTENT_TYPE_BYTES = 256,   /* the whole one stands among the headers */
 };
 
 struct post {
+    struct spare spare; /* first */
     struct receiver *receiver;
     const struct receiver_endpoint *endpoint;
-    struct http_request *request;
+    struct http_request *request; /* NULL once the answer is left for later, by `reply` */
+    struct http_reply reply;
     struct verify_request verify;
     struct verify_outcome outcome;
     bool verified;
     char client[CLIENT_ADDRESS_BYTES];
     int64_t received_at_ms;
+    char content_type[CONTENT_TYPE_BYTES];
     struct buffer headers_json;
     struct buffer body;
     struct body_reader *reader;
     struct body_summary summary;
+    char key[KEY_BYTES];
+    struct result_post stored;
     struct error body_error; /* the first thing wrong with the body; reading goes on */
     int64_t reserved_bytes;
 };
@@ -44,16 +52,59 @@ static const char *request_header(const void *context, const char *name)
     return http_request_header(context, name);
 }
 
-static void post_init(
-    struct post *post, struct receiver *receiver, const struct receiver_endpoint *endpoint,
+static void recycle(struct buffer *buffer)
+{
+    if (buffer->capacity > SPARE_BUFFER_BYTES)
+        buffer_fini(buffer);
+    else
+        buffer_clear(buffer);
+}
+
+void post_end(struct spare *spare)
+{
+    struct post *post = (struct post *)spare;
+    body_reader_free(post->reader);
+    buffer_fini(&post->body);
+    buffer_fini(&post->headers_json);
+    free(post);
+}
+
+static struct post *post_allocate(const struct receiver *receiver)
+{
+    struct post *post = malloc(sizeof(*post));
+    if (post == NULL)
+        return NULL;
+    post->reader = body_reader_new();
+    buffer_init(&post->headers_json, HEADERS_JSON_MAX_BYTES);
+    buffer_init(&post->body, (size_t)receiver->options.config->limits.body_bytes);
+    if (post->reader == NULL) {
+        post_end(&post->spare);
+        return NULL;
+    }
+    return post;
+}
+
+/* NULL: no memory. A spare one is not zeroed: what is large is written before it is read. */
+static struct post *post_new(
+    struct receiver *receiver, const struct receiver_endpoint *endpoint,
     struct http_request *request, const char *rest)
 {
-    *post = (struct post){
-        .receiver = receiver,
-        .endpoint = endpoint,
-        .request = request,
-        .received_at_ms = clock_wall_ms(),
-    };
+    struct post *post = (struct post *)spare_take(&receiver->posts);
+    if (post == NULL)
+        post = post_allocate(receiver);
+    if (post == NULL)
+        return NULL;
+    post->receiver = receiver;
+    post->endpoint = endpoint;
+    post->request = request;
+    post->outcome.has_run = false;
+    post->outcome.delivery_id[0] = '\0';
+    post->outcome.verified_by[0] = '\0';
+    post->verified = false;
+    post->received_at_ms = clock_wall_ms();
+    body_reader_begin(post->reader, &endpoint->rules);
+    post->body_error.code = ERROR_NONE;
+    post->reserved_bytes = 0;
     client_address_resolve(&receiver->options.config->trusted_proxies, request, post->client);
     post->verify = (struct verify_request){
         .path_rest = rest,
@@ -62,16 +113,16 @@ static void post_init(
         .client_address = post->client,
         .now_ms = post->received_at_ms,
     };
-    buffer_init(&post->headers_json, HEADERS_JSON_MAX_BYTES);
-    buffer_init(&post->body, (size_t)receiver->options.config->limits.body_bytes);
+    return post;
 }
 
-static void post_fini(struct post *post)
+static void post_free(struct post *post)
 {
     atomic_fetch_sub(&post->receiver->bodies_in_flight, post->reserved_bytes);
-    body_reader_free(post->reader);
-    buffer_fini(&post->body);
-    buffer_fini(&post->headers_json);
+    recycle(&post->body);
+    recycle(&post->headers_json);
+    if (!spare_give(&post->receiver->posts, &post->spare))
+        post_end(&post->spare);
 }
 
 /* What the sender is told: enough to help an honest one, nothing about which check failed. */
@@ -123,9 +174,9 @@ static int keep_refused(struct post *post, const struct error *why, struct error
     return 0;
 }
 
-/* Refused: keep it, count it, then answer: who has the answer finds it counted. What cannot be
- * kept may be sent again. */
-static void refuse(struct post *post, struct error *error)
+/* A refused post is kept, counted and logged before it is answered: who has the answer finds it
+ * all. What cannot be kept may be sent again. */
+static void note_refused(struct post *post, struct error *error)
 {
     struct metrics *metrics = post->receiver->options.metrics;
     struct error keeping = {0};
@@ -135,7 +186,6 @@ static void refuse(struct post *post, struct error *error)
         status = error_info(error->code)->http_status;
     }
     metrics_add(metrics, status >= 500 ? METRIC_UNAVAILABLE : METRIC_REJECTED, 1);
-    http_respond_problem(post->request, error->code, public_detail(error), NULL);
     char run[ID_TEXT_BYTES];
     if (post->outcome.has_run)
         id_format(&post->outcome.run, run);
@@ -192,9 +242,6 @@ static int check_head(struct post *post, struct error *error)
 
 static int read_body(struct post *post, struct error *error)
 {
-    post->reader = body_reader_new(&post->endpoint->rules);
-    if (post->reader == NULL)
-        return error_set(error, ERROR_MEMORY, "no memory for a body reader");
     if (http_request_read_body(post->request, &post->body, on_progress, post, error) == 0)
         return 0;
     /* A body that we cut off ourselves is no fault of the sender, who must not take it for one. */
@@ -219,32 +266,33 @@ static int check_body(struct post *post, struct error *error)
 }
 
 /* What makes two posts the same (contract, "What makes two posts the same"). NULL: nothing. */
-static const char *dedupe_key(const struct post *post, char out[static KEY_BYTES])
+static const char *dedupe_key(struct post *post)
 {
     const struct body_summary *summary = &post->summary;
     if (post->outcome.has_run)
-        id_format(&post->outcome.run, out);
+        id_format(&post->outcome.run, post->key);
     else if (post->outcome.delivery_id[0] != '\0')
-        snprintf(out, KEY_BYTES, "delivery:%s", post->outcome.delivery_id);
+        snprintf(post->key, KEY_BYTES, "delivery:%s", post->outcome.delivery_id);
     else if (summary->has_execution_id && summary->event[0] != '\0')
-        snprintf(out, KEY_BYTES, "event:%s:%" PRId64, summary->event, summary->execution_id);
+        snprintf(post->key, KEY_BYTES, "event:%s:%" PRId64, summary->event, summary->execution_id);
     else if (summary->has_execution_id)
-        snprintf(out, KEY_BYTES, "execution:%" PRId64, summary->execution_id);
+        snprintf(post->key, KEY_BYTES, "execution:%" PRId64, summary->execution_id);
     else if (summary->has_id)
-        snprintf(out, KEY_BYTES, "id:%s", summary->id);
+        snprintf(post->key, KEY_BYTES, "id:%s", summary->id);
     else
         return NULL;
-    return out;
+    return post->key;
 }
 
-static int store(struct post *post, struct result_receipt *receipt, struct error *error)
+/* Of the post alone: nothing of the request, which may be over before it is stored. */
+static void prepare_storing(struct post *post)
 {
-    char key[KEY_BYTES];
     const char *content_type = http_request_header(post->request, "Content-Type");
-    struct result_post stored = {
+    text_copy_cut(content_type != NULL ? content_type : "", post->content_type, CONTENT_TYPE_BYTES);
+    post->stored = (struct result_post){
         .endpoint = post->endpoint->config->name,
         .kind = post->endpoint->rules.kind,
-        .key = dedupe_key(post, key),
+        .key = dedupe_key(post),
         .has_run = post->outcome.has_run,
         .run = post->outcome.run,
         .summary = &post->summary,
@@ -253,21 +301,21 @@ static int store(struct post *post, struct result_receipt *receipt, struct error
         .received_at_ms = post->received_at_ms,
         .remote_address = post->client,
         .verified_by = post->outcome.verified_by,
-        .content_type = content_type != NULL ? content_type : "",
+        .content_type = post->content_type,
         .headers_json = buffer_bytes(&post->headers_json),
         .body = buffer_bytes(&post->body),
     };
-    return result_log_append(post->receiver->options.log, &stored, receipt, error);
 }
 
-static void accept_post(struct post *post, const struct result_receipt *receipt)
+/* What to answer is composed here, too: the caller ends `json_out`. */
+static void note_accepted(
+    struct post *post, const struct result_receipt *receipt, struct buffer *json_out)
 {
     char id[ID_TEXT_BYTES];
     id_format(&receipt->id, id);
-    struct buffer json;
-    buffer_init(&json, 512);
+    buffer_init(json_out, 512);
     struct json_writer writer;
-    json_writer_init(&writer, &json);
+    json_writer_init(&writer, json_out);
     json_object_begin(&writer);
     json_member_bool(&writer, "accepted", true);
     json_member_text(&writer, "result_id", id);
@@ -276,12 +324,73 @@ static void accept_post(struct post *post, const struct result_receipt *receipt)
     metrics_add(
         post->receiver->options.metrics, receipt->duplicate ? METRIC_DUPLICATES : METRIC_ACCEPTED,
         1);
-    http_respond_json(post->request, 200, &json);
-    buffer_fini(&json);
     log_debug(
         receipt->duplicate ? "duplicate received" : "result stored", LOG_TEXT("id", id),
         LOG_TEXT("endpoint", post->endpoint->config->name), LOG_INT("seq", receipt->seq),
         LOG_INT("size", post->body.length));
+}
+
+/* Both on the connection's thread: the request is still there. */
+
+static void refuse(struct post *post, struct error *error)
+{
+    note_refused(post, error);
+    http_respond_problem(post->request, error->code, public_detail(error), NULL);
+    post_free(post);
+}
+
+static void accept_now(struct post *post, const struct result_receipt *receipt)
+{
+    struct buffer json;
+    note_accepted(post, receipt, &json);
+    http_respond_json(post->request, 200, &json);
+    buffer_fini(&json);
+    post_free(post);
+}
+
+/* The receiver may be gone as soon as the last answer is given, so that comes last. */
+static struct http_reply let_go(struct post *post)
+{
+    struct receiver *receiver = post->receiver;
+    struct http_reply reply = post->reply;
+    post_free(post);
+    atomic_fetch_sub(&receiver->requests, 1);
+    return reply;
+}
+
+/* On a thread of the log. */
+static void stored_later(
+    void *context, const struct result_receipt *receipt, const struct error *error)
+{
+    struct post *post = context;
+    struct http_reply reply;
+    if (error != NULL) {
+        struct error own = *error;
+        note_refused(post, &own);
+        reply = let_go(post);
+        http_reply_problem(&reply, own.code, public_detail(&own));
+        return;
+    }
+    struct buffer json;
+    note_accepted(post, receipt, &json);
+    reply = let_go(post);
+    http_reply_json(&reply, 200, &json);
+    buffer_fini(&json);
+}
+
+/* The connection's thread is free for the next request while this one waits for the disk. false:
+ * not for this request. Otherwise the post is not the caller's any more. */
+static bool store_later(struct post *post)
+{
+    struct error error = {0};
+    if (!http_reply_later(post->request, &post->reply))
+        return false;
+    post->request = NULL;
+    atomic_fetch_add(&post->receiver->requests, 1);
+    if (result_log_append_later(
+            post->receiver->options.log, &post->stored, stored_later, post, &error) != 0)
+        stored_later(post, NULL, &error);
+    return true;
 }
 
 void post_handle(
@@ -292,19 +401,23 @@ void post_handle(
         http_respond_problem(request, ERROR_METHOD, "Results are posted here.", "POST");
         return;
     }
-    struct post *post = malloc(sizeof(*post)); /* too large for a connection's stack */
+    struct post *post = post_new(receiver, endpoint, request, rest); /* too large for the stack */
     struct error error = {0};
     if (post == NULL) {
         http_respond_problem(request, ERROR_MEMORY, "There is no memory for this now.", NULL);
         return;
     }
-    post_init(post, receiver, endpoint, request, rest);
+    if (check_head(post, &error) != 0 || read_body(post, &error) != 0 ||
+        check_body(post, &error) != 0) {
+        refuse(post, &error);
+        return;
+    }
+    prepare_storing(post);
+    if (store_later(post))
+        return;
     struct result_receipt receipt;
-    if (check_head(post, &error) == 0 && read_body(post, &error) == 0 &&
-        check_body(post, &error) == 0 && store(post, &receipt, &error) == 0)
-        accept_post(post, &receipt);
+    if (result_log_append(receiver->options.log, &post->stored, &receipt, &error) == 0)
+        accept_now(post, &receipt);
     else
         refuse(post, &error);
-    post_fini(post);
-    free(post);
 }

@@ -215,6 +215,7 @@ struct receiver *receiver_start(const struct receiver_options *options, struct e
         return NULL;
     }
     receiver->options = *options;
+    spare_init(&receiver->posts, POSTS_SPARE_MAX);
     if (prepare_endpoints(receiver, error) != 0 || start_servers(receiver, error) != 0) {
         receiver_stop(receiver);
         return NULL;
@@ -250,6 +251,7 @@ void receiver_stop(struct receiver *receiver)
         http_server_stop(receiver->groups[i].server);
     for (size_t i = 0; i < receiver->endpoint_count; i++)
         verifier_free(receiver->endpoints[i].verifier);
+    spare_fini(&receiver->posts, post_end);
     free(receiver->groups);
     free(receiver->endpoints);
     free(receiver);

@@ -7,6 +7,7 @@
 
 #include "callbackd/body.h"
 #include "callbackd/receiver.h"
+#include "callbackd/spare.h"
 #include "callbackd/verify.h"
 #include "server.h"
 
@@ -34,11 +35,16 @@ struct receiver {
     _Atomic int64_t requests;         /* in the handler now */
     _Atomic int64_t bodies_in_flight; /* bytes reserved by posts being read or stored */
     _Atomic bool stopping;            /* bodies that have not come by now are cut off by us */
+    struct spare_stack posts;         /* struct post, for the next requests */
 };
 
 /* Takes one request for an endpoint to its answer. `rest` is what follows the endpoint's path. */
 void post_handle(
     struct receiver *receiver, const struct receiver_endpoint *endpoint,
     struct http_request *request, const char *rest);
+
+enum { POSTS_SPARE_MAX = 64 };
+/* For spare_fini of receiver->posts. */
+void post_end(struct spare *spare);
 
 #endif

@@ -8,11 +8,10 @@
 #include "callbackd/json_writer.h"
 #include "callbackd/log.h"
 #include "callbackd/os.h"
+#include "response.h"
 #include "server_private.h"
 
 enum {
-    HEAD_MAX_BYTES = 64 * 1024,
-    HEAD_USUAL_BYTES = 1024,
     ONE_WRITE_MAX_BYTES = 64 * 1024, /* larger bodies are not copied behind their head */
     SLOWEST_BYTES_PER_MS = 64,       /* the least that a peer has to take, beside its time */
     RETRY_AFTER_S = 5
@@ -75,10 +74,11 @@ static bool client_keeps(const struct http_request *request)
     return strcmp(request->info->http_version, "1.1") == 0;
 }
 
-static bool keeps_connection(const struct http_request *request)
+bool response_keeps_connection(const struct http_request *request)
 {
     return !request->framing_is_bad && request->body_is_read &&
-           !atomic_load(&request->server->draining) && client_keeps(request);
+           !atomic_load(&request->server->draining) && !connection_gives_way() &&
+           client_keeps(request);
 }
 
 static void close_connection(const struct http_request *request)
@@ -90,6 +90,20 @@ static void close_connection(const struct http_request *request)
 
 /* ---- composing ---- */
 
+/* Each answer has a dozen of these; printf would be half of what it costs to compose one. */
+static void append_number(struct buffer *out, const char *before, int64_t number, int digits_min)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    buffer_append_text(out, before);
+    while (at > 0 && (number > 0 || digits_min > 0)) {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+        digits_min--;
+    }
+    buffer_append(out, digits + at, sizeof(digits) - at);
+}
+
 static void append_date(struct buffer *out)
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -99,9 +113,16 @@ static void append_date(struct buffer *out)
     struct tm t;
     if (!gmtime_r(&now, &t))
         return;
-    buffer_appendf(
-        out, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n", days[t.tm_wday], t.tm_mday,
-        months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    buffer_append_text(out, "Date: ");
+    buffer_append_text(out, days[t.tm_wday]);
+    append_number(out, ", ", t.tm_mday, 2);
+    buffer_append_char(out, ' ');
+    buffer_append_text(out, months[t.tm_mon]);
+    append_number(out, " ", t.tm_year + 1900, 4);
+    append_number(out, " ", t.tm_hour, 2);
+    append_number(out, ":", t.tm_min, 2);
+    append_number(out, ":", t.tm_sec, 2);
+    buffer_append_text(out, " GMT\r\n");
 }
 
 /* A value may come from data; a line break in it would start a header, or an answer. */
@@ -127,23 +148,27 @@ static bool status_has_body(int status)
     return status >= 200 && status != 204 && status != 304;
 }
 
-static void append_head(
-    struct buffer *out, const struct http_request *request, int status, const char *content_type,
-    const struct http_header *headers, size_t body_length, bool keep)
+void response_append_head(
+    struct buffer *out, const struct response_form *form, int status, const char *content_type,
+    const struct http_header *headers, size_t body_length)
 {
-    buffer_appendf(out, "HTTP/1.1 %d %s\r\n", status, status_text(status));
+    append_number(out, "HTTP/1.1 ", status, 3);
+    buffer_append_char(out, ' ');
+    buffer_append_text(out, status_text(status));
+    buffer_append_text(out, "\r\n");
     append_date(out);
     if (status_has_body(status)) {
-        buffer_appendf(out, "Content-Length: %zu\r\n", body_length);
+        append_number(out, "Content-Length: ", (int64_t)body_length, 1);
+        buffer_append_text(out, "\r\n");
         if (content_type)
             append_header(out, "Content-Type", content_type);
     }
     append_header(out, "Cache-Control", "no-store");
     for (; headers && headers->name; headers++)
         append_header(out, headers->name, headers->value);
-    if (!keep)
+    if (!form->keep)
         append_header(out, "Connection", "close");
-    else if (strcmp(request->info->http_version, "1.0") == 0)
+    else if (form->is_1_0)
         append_header(out, "Connection", "keep-alive");
     buffer_append_text(out, "\r\n");
 }
@@ -197,13 +222,17 @@ void http_respond(
         return;
     }
     request->answered = true;
-    bool keep = keeps_connection(request);
+    bool keep = response_keeps_connection(request);
+    const struct response_form form = {
+        .keep = keep,
+        .is_1_0 = keep && strcmp(request->info->http_version, "1.0") == 0,
+    };
     if (!keep)
         close_connection(request);
     CLEANUP_BUFFER struct buffer head;
-    buffer_init(&head, HEAD_MAX_BYTES + ONE_WRITE_MAX_BYTES);
-    (void)buffer_reserve(&head, HEAD_USUAL_BYTES); /* one allocation instead of four */
-    append_head(&head, request, status, content_type, headers, body.length, keep);
+    buffer_init(&head, RESPONSE_HEAD_MAX_BYTES + ONE_WRITE_MAX_BYTES);
+    (void)buffer_reserve(&head, RESPONSE_HEAD_USUAL_BYTES); /* one allocation instead of four */
+    response_append_head(&head, &form, status, content_type, headers, body.length);
     if (!status_has_body(status) || is_head(request))
         body = bytes_of(NULL, 0);
     if (!write_answer(request, &head, body))
@@ -218,41 +247,63 @@ void http_respond_json(struct http_request *request, int status, const struct bu
         http_respond(request, status, "application/json", NULL, buffer_bytes(json));
 }
 
-static void respond_problem(
-    struct http_request *request, int status, const char *title, const char *detail,
-    const struct http_header *headers)
+static void problem_init(struct problem *problem, int status, const char *title, const char *detail)
 {
-    CLEANUP_BUFFER struct buffer body;
-    buffer_init(&body, 4 * ERROR_MESSAGE_BYTES + 1024);
+    problem->status = status;
+    problem->headers[0] = problem->headers[1] = (struct http_header){NULL, NULL};
+    buffer_init(&problem->json, 4 * ERROR_MESSAGE_BYTES + 1024);
     struct json_writer json;
-    json_writer_init(&json, &body);
+    json_writer_init(&json, &problem->json);
     json_object_begin(&json);
     json_member_text(&json, "title", title);
     json_member_int(&json, "status", status);
     if (detail)
         json_member_text(&json, "detail", detail);
     json_object_end(&json);
-    /* Too long a detail, or no memory: the status says the most important thing. */
-    struct bytes content = buffer_failed(&body) ? bytes_of_text("{}") : buffer_bytes(&body);
-    http_respond(request, status, "application/problem+json", headers, content);
+}
+
+void problem_init_error(
+    struct problem *problem, enum error_code code, const char *detail, const char *allow)
+{
+    const struct error_info *info = error_info(code);
+    problem_init(problem, info->http_status, info->title, detail);
+    if (info->http_status == 429 || info->http_status == 503) {
+        (void)snprintf(problem->retry_after, sizeof(problem->retry_after), "%d", RETRY_AFTER_S);
+        problem->headers[0] = (struct http_header){"Retry-After", problem->retry_after};
+    } else if (info->http_status == 405 && allow) {
+        problem->headers[0] = (struct http_header){"Allow", allow};
+    }
+}
+
+void problem_fini(struct problem *problem)
+{
+    buffer_fini(&problem->json);
+}
+
+/* Too long a detail, or no memory: the status says the most important thing. */
+struct bytes problem_body(const struct problem *problem)
+{
+    return buffer_failed(&problem->json) ? bytes_of_text("{}") : buffer_bytes(&problem->json);
+}
+
+static void respond_problem(struct http_request *request, struct problem *problem)
+{
+    http_respond(request, problem->status, PROBLEM_TYPE, problem->headers, problem_body(problem));
+    problem_fini(problem);
 }
 
 void response_problem(
     struct http_request *request, int status, const char *title, const char *detail)
 {
-    respond_problem(request, status, title, detail, NULL);
+    struct problem problem;
+    problem_init(&problem, status, title, detail);
+    respond_problem(request, &problem);
 }
 
 void http_respond_problem(
     struct http_request *request, enum error_code code, const char *detail, const char *allow)
 {
-    const struct error_info *info = error_info(code);
-    char retry_after[16];
-    (void)snprintf(retry_after, sizeof(retry_after), "%d", RETRY_AFTER_S);
-    struct http_header headers[] = {{NULL, NULL}, {NULL, NULL}};
-    if (info->http_status == 429 || info->http_status == 503)
-        headers[0] = (struct http_header){"Retry-After", retry_after};
-    else if (info->http_status == 405 && allow)
-        headers[0] = (struct http_header){"Allow", allow};
-    respond_problem(request, info->http_status, info->title, detail, headers);
+    struct problem problem;
+    problem_init_error(&problem, code, detail, allow);
+    respond_problem(request, &problem);
 }

@@ -78,6 +78,7 @@ static void serve(struct http_request *request)
 static int on_request(struct mg_connection *connection)
 {
     struct http_request request = request_of(connection);
+    connection_settle(); /* answers go out in the order of their requests */
     connection_handler_begin();
     serve(&request);
     connection_handler_end();
@@ -88,6 +89,7 @@ static int on_request(struct mg_connection *connection)
 static int on_http_error(struct mg_connection *connection, int status, const char *message)
 {
     struct http_request request = request_of(connection);
+    connection_settle();
     request.framing_is_bad = true;
     bool parsed = request.info && request.info->request_method;
     if (connection_timed_out())
@@ -108,6 +110,7 @@ static int on_http_error(struct mg_connection *connection, int status, const cha
  * this is the last chance for one. */
 static void on_close(const struct mg_connection *connection)
 {
+    connection_settle();
     if (!connection_is_open())
         return;
     /* It is const for handlers of other kinds; the pointer is the one that may be written to. */

@@ -41,8 +41,8 @@ struct http_tls {
                                the handshake; handlers see its subject and fingerprint */
 };
 
-/* Must answer exactly once, by one of the http_respond* calls. A handler that does not is
- * a bug, and is answered 500. */
+/* Must answer exactly once, by one of the http_respond* calls, or take a reply. A handler that
+ * does not is a bug, and is answered 500. */
 typedef void http_handler(struct http_request *request, void *context);
 
 struct http_server_options {
@@ -141,5 +141,25 @@ void http_respond_json(struct http_request *request, int status, const struct bu
  * `Retry-After` with 429 and 503, `Allow` with 405 (allow may be NULL otherwise). */
 void http_respond_problem(
     struct http_request *request, enum error_code code, const char *detail, const char *allow);
+
+/* ---- an answer that is given later ---- */
+
+/* The caller's memory; what is in it is the server's. */
+struct http_reply {
+    struct connection_thread *thread;
+    bool is_1_0;
+};
+
+/*
+ * For a handler whose answer depends on something that others do: it takes the reply, returns,
+ * and somebody gives it, on any thread, exactly once. false: not for this request, answer it now
+ * (its connection is to end with the answer). Nothing of the request may be used once the handler
+ * has returned. The server's stop waits for the answer.
+ */
+bool http_reply_later(struct http_request *request, struct http_reply *reply);
+/* Both end the reply, and wait for nobody: a peer that does not take a small answer at once
+ * loses its connection. */
+void http_reply_json(struct http_reply *reply, int status, const struct buffer *json);
+void http_reply_problem(struct http_reply *reply, enum error_code code, const char *detail);
 
 #endif

@@ -28,6 +28,7 @@ int watched_accept(int fd, struct sockaddr *address, socklen_t *length);
 int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 ssize_t watched_recv(int fd, void *data, size_t length, int flags);
 int watched_ssl_read(SSL *ssl, void *data, int length);
+int watched_ssl_pending(const SSL *ssl);
 int watched_close(int fd);
 
 #ifdef __has_feature
@@ -47,6 +48,7 @@ int watched_close(int fd);
 #define poll(fds, count, timeout_ms) watched_poll(fds, count, timeout_ms)
 #define recv(fd, data, length, flags) watched_recv(fd, data, length, flags)
 #define SSL_read(ssl, data, length) watched_ssl_read(ssl, data, length)
+#define SSL_pending(ssl) watched_ssl_pending(ssl)
 #define close(fd) watched_close(fd)
 
 /* Its stop flag is volatile and not atomic, which the thread sanitizer reports. Races in
