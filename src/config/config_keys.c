@@ -241,8 +241,9 @@ static const struct config_key keys[] = {
     {"hooks[].nice", KEY_INTEGER, AT(config_hook, nice), .minimum = -20, .maximum = 19,
      .fallback = "0", .meaning = "Its niceness, 19 for what may wait; `0`: the daemon's own."},
     {"hooks[].limits", KEY_OBJECT, AT(config_hook, limits),
-     .meaning = "What each of its processes may use. What is `0`, or over the daemon's own limit, is "
-                "that limit."},
+     .meaning =
+         "What each of its processes may use. What is `0`, or over the daemon's own limit, is "
+         "that limit."},
     {"hooks[].limits.cpu", KEY_DURATION, AT(config_hook_limits, cpu_ms), .minimum = 0,
      .maximum = YEAR, .fallback = "0s",
      .meaning = "Processor time, in whole seconds; then it gets SIGKILL."},
@@ -250,14 +251,14 @@ static const struct config_key keys[] = {
      .maximum = 1024 * GIB, .fallback = "0B",
      .meaning = "Address space: allocations beyond it fail."},
     {"hooks[].limits.file_size", KEY_SIZE, AT(config_hook_limits, file_bytes), .minimum = 0,
-     .maximum = 1024 * GIB, .fallback = "0B",
-     .meaning = "The largest file that it may write."},
+     .maximum = 1024 * GIB, .fallback = "0B", .meaning = "The largest file that it may write."},
     {"hooks[].limits.open_files", KEY_INTEGER, AT(config_hook_limits, open_files), .minimum = 0,
      .maximum = 1000000, .fallback = "0", .meaning = "Open descriptors."},
     {"hooks[].limits.processes", KEY_INTEGER, AT(config_hook_limits, processes), .minimum = 0,
      .maximum = 1000000, .fallback = "0",
-     .meaning = "Processes and threads of its user, all together and not only of this hook; root is "
-                "not limited."},
+     .meaning =
+         "Processes and threads of its user, all together and not only of this hook; root is "
+         "not limited."},
     {"hooks[].limits.core", KEY_SIZE, AT(config_hook_limits, core_bytes), .minimum = 0,
      .maximum = 1024 * GIB, .fallback = "0B", .meaning = "Core dumps; here `0B` is none."},
     {"hooks[].timeout", KEY_DURATION, AT(config_hook, timeout_ms), .minimum = 1,

@@ -5,6 +5,7 @@
 
 #include "tls.h"
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's. */
 static int choose_context(SSL *ssl, int *alert, void *context)
 {
     struct server_tls *tls = context;
