@@ -61,6 +61,8 @@ int ledger_launch_failed(
  * status as far as it can be decided, and moves its run. A token of a run that is not in the
  * ledger makes one. A post without run token whose execution id belongs to a run of the ledger
  * is linked to it. result_out->pending: the run is still launching; nothing may be triggered yet.
+ * result_out->triggered: hooks may fire for it (ledger_may_trigger), and it is stored as one for
+ * which they did: the caller queues them in the same transaction.
  */
 int ledger_take(
     struct state_tx *tx, const struct config *config, const struct result_entry *entry,

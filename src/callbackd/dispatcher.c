@@ -74,20 +74,30 @@ static void batch_fini(struct batch *batch)
     free(batch->entries);
 }
 
-/* Queues what a decided result triggers. Marks it, so that it is asked once. */
+/* Queues the hooks of a decided result, if it is marked as one that triggers. */
 static int trigger(
-    struct batch *batch, struct state_tx *tx, struct result_record *result, struct error *error)
+    struct batch *batch, struct state_tx *tx, const struct result_record *result,
+    struct error *error)
 {
-    bool may = false;
     int jobs = 0;
-    if (ledger_may_trigger(tx, batch->dispatcher->config, result, &may, error) != 0)
-        return -1;
-    if (may &&
+    if (result->triggered &&
         hook_engine_queue(batch->dispatcher->engine, tx, result, NULL, false, &jobs, error) != 0)
         return -1;
     batch->jobs += jobs;
     batch->mismatched += result->status == STATUS_MISMATCH;
+    return 0;
+}
+
+/* For one that was taken in while it was pending: marks it, so that it is asked once. */
+static int trigger_settled(
+    struct batch *batch, struct state_tx *tx, struct result_record *result, struct error *error)
+{
+    bool may = false;
+    if (ledger_may_trigger(tx, batch->dispatcher->config, result, &may, error) != 0)
+        return -1;
     result->triggered = may;
+    if (trigger(batch, tx, result, error) != 0)
+        return -1;
     return state_result_update(tx, result, error);
 }
 
@@ -287,7 +297,7 @@ static int settle_slice(struct state_tx *tx, void *context, struct error *error)
             return -1;
         int outcome = ledger_settle(tx, dispatcher->config, &result, now_ms, error);
         if (outcome == 0 && !result.pending) {
-            outcome = trigger(&settling->batch, tx, &result, error);
+            outcome = trigger_settled(&settling->batch, tx, &result, error);
             settling->settled++;
         }
         result_record_fini(&result);

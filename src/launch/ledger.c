@@ -207,6 +207,11 @@ int ledger_take(
         status = find_run(tx, entry, &run, &found, error);
     if (status == 0 && found)
         status = take_of_run(tx, config, &run, now_ms, &result, error);
+    /* Known before it is written, so that it is written once. */
+    bool may = false;
+    if (status == 0)
+        status = ledger_may_trigger(tx, config, &result, &may, error);
+    result.triggered = may;
     if (status == 0)
         status = state_result_insert(tx, &result, error);
     run_record_fini(&run);

@@ -194,7 +194,8 @@ static inline int do_take(struct ledger_step *s, struct state_tx *tx, struct err
 {
     if (ledger_take(tx, &s->f->config, s->entry, s->now_ms, s->result, error) != 0)
         return -1;
-    return do_trigger(s, tx, error);
+    s->flag = s->result->triggered;
+    return 0;
 }
 
 static inline int do_settle(struct ledger_step *s, struct state_tx *tx, struct error *error)
