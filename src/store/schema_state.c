@@ -175,6 +175,10 @@ static const char *const steps[] = {
     "ALTER TABLE jobs ADD COLUMN dead_job TEXT; -- id of the job that it tells of\n"
     "ALTER TABLE jobs ADD COLUMN dead_hook TEXT;\n"
     "ALTER TABLE jobs ADD COLUMN dead_reason TEXT;\n",
+
+    /* 5: what moves many jobs counts them itself, once (state_job_counts.c) */
+    "DROP TRIGGER jobs_inserted;\n"
+    "DROP TRIGGER jobs_moved;\n",
 };
 
 const struct schema schema_state = {

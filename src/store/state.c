@@ -23,8 +23,12 @@ static int run_change(struct db *db, struct writer_work *work, struct error *err
 {
     struct change *change = (struct change *)work;
     struct state_tx tx = {.state = change->state, .db = db};
+    int result = change->run(&tx, change->context, error);
 
-    return change->run(&tx, change->context, error);
+    if (result == 0)
+        result = job_counts_write(&tx, error);
+    job_counts_fini(&tx);
+    return result;
 }
 
 int state_write(struct state *state, state_work *work, void *context, struct error *error)

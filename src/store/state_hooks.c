@@ -73,7 +73,7 @@ int state_hook_counts(
 {
     struct hook_counts counts = {0};
 
-    if (read_counts(tx, hook, &counts, error) < 0 ||
+    if (job_counts_write(tx, error) < 0 || read_counts(tx, hook, &counts, error) < 0 ||
         read_oldest_waiting(tx, hook, &counts.oldest_waiting_ms, error) < 0)
         return -1;
     *counts_out = counts;

@@ -120,7 +120,9 @@ int state_job_insert(struct state_tx *tx, const struct job_record *job, struct e
     statement_bind_text(&statement, job->death.job);
     statement_bind_text(&statement, job->death.hook);
     statement_bind_text(&statement, job->death.reason);
-    return statement_run(&statement, error);
+    if (statement_run(&statement, error) < 0)
+        return -1;
+    return job_counts_change(tx, job->hook, job->state, 1, error);
 }
 
 /* ---- lines ---- */
@@ -204,17 +206,57 @@ static int line_up(const struct line *line, struct error *error)
     return statement_run(&release, error);
 }
 
-int state_job_update(struct state_tx *tx, const struct job_record *job, struct error *error)
+/* What an update must know of the job as it is. */
+struct before {
+    int64_t seq;
+    char *key; /* NULL: in no line; then the hook is not kept either */
+    char *hook;
+};
+
+/* Also counts the move to another state. */
+static int note_move(
+    struct state_tx *tx, const struct job_record *job, struct before *before, struct error *error)
+{
+    STATEMENT row = {0};
+    enum job_state state;
+    bool failed = false;
+    int stepped;
+
+    if (statement_open(
+            &row, tx->db, "SELECT seq, state, hook, order_key FROM jobs WHERE id = ?", error) < 0)
+        return -1;
+    statement_bind_id(&row, &job->id);
+    stepped = statement_step(&row, error);
+    if (stepped == 0)
+        return error_set(error, ERROR_NOT_FOUND, "no such job");
+    if (stepped < 0)
+        return -1;
+    if (!job_state_parse(statement_text(&row, 1), &state))
+        return bad_name(&row, 1, "state of a job", error);
+    before->seq = statement_int64(&row, 0);
+    if (!statement_is_null(&row, 3)) {
+        before->hook = record_text(statement_text(&row, 2), &failed);
+        before->key = record_text(statement_text(&row, 3), &failed);
+    }
+    if (failed)
+        return record_failed(error);
+    if (state == job->state)
+        return 0;
+    if (job_counts_change(tx, statement_text(&row, 2), state, -1, error) < 0)
+        return -1;
+    return job_counts_change(tx, statement_text(&row, 2), job->state, 1, error);
+}
+
+static int update_row(
+    struct state_tx *tx, const struct job_record *job, int64_t seq, struct error *error)
 {
     STATEMENT statement = {0};
-    struct line line = {.db = tx->db};
-    int stepped;
 
     if (statement_open(
             &statement, tx->db,
             "UPDATE jobs SET state = ?1, attempts_made = ?2, next_at = ?3, ended_at = ?4,"
             " cancel_requested = ?5, reason = ?6, queued_at = iif(?1 = 'waiting', ?3, queued_at)"
-            " WHERE id = ?7 RETURNING hook, order_key",
+            " WHERE seq = ?7",
             error) < 0)
         return -1;
     statement_bind_text(&statement, job_state_name(job->state));
@@ -223,17 +265,25 @@ int state_job_update(struct state_tx *tx, const struct job_record *job, struct e
     statement_bind_optional(&statement, job->ended_at_ms != 0, job->ended_at_ms);
     statement_bind_int64(&statement, job->cancel_requested);
     statement_bind_text(&statement, job->reason);
-    statement_bind_id(&statement, &job->id);
-    stepped = statement_step(&statement, error);
-    if (stepped == 0)
-        return error_set(error, ERROR_NOT_FOUND, "no such job");
-    if (stepped < 0)
-        return -1;
-    if (statement_is_null(&statement, 1))
-        return 0;
-    line.hook = (char *)statement_text(&statement, 0);
-    line.key = (char *)statement_text(&statement, 1);
-    return line_up(&line, error);
+    statement_bind_int64(&statement, seq);
+    return statement_run(&statement, error);
+}
+
+int state_job_update(struct state_tx *tx, const struct job_record *job, struct error *error)
+{
+    struct before before = {0};
+    int result = note_move(tx, job, &before, error);
+
+    if (result == 0)
+        result = update_row(tx, job, before.seq, error);
+    if (result == 0 && before.key != NULL) {
+        const struct line line = {.db = tx->db, .hook = before.hook, .key = before.key};
+
+        result = line_up(&line, error);
+    }
+    free(before.hook);
+    free(before.key);
+    return result;
 }
 
 /* ---- looking ---- */

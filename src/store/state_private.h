@@ -28,11 +28,32 @@ struct state {
     struct position run_retention;
 };
 
+enum { JOB_COUNT_CHANGES = 32 };
+
+/* What a transaction has changed of job_counts and not written yet: one row for each hook and
+ * state, however many jobs moved. */
+struct job_count_changes {
+    struct job_count_change {
+        char *hook;
+        enum job_state state;
+        int64_t jobs;
+    } items[JOB_COUNT_CHANGES];
+    size_t count;
+};
+
 /* A transaction: the connection that is in it. */
 struct state_tx {
     struct state *state;
     struct db *db;
+    struct job_count_changes changes;
 };
+
+/* So many more (or fewer) jobs of the hook are in that state. */
+int job_counts_change(
+    struct state_tx *tx, const char *hook, enum job_state state, int64_t jobs, struct error *error);
+/* Writes the changes; at the end of a transaction, and before counts are read in it. */
+int job_counts_write(struct state_tx *tx, struct error *error);
+void job_counts_fini(struct state_tx *tx);
 
 enum { LIST_SQL_BYTES = 1024, LIST_PARAMETERS = 12 };
 

@@ -43,7 +43,7 @@ struct writer {
      * until people have mended it. */
     bool wait_for_store;
 
-    struct db *db; /* NULL: to be opened */
+    struct db *db;       /* NULL: to be opened */
     struct error damage; /* why a damaged `db` is used no more */
     bool checkpoint_due;
     bool checkpoint_failed; /* logged already */
