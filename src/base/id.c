@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "callbackd/id.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #include "callbackd/clock.h"
 #include "callbackd/os.h"
@@ -28,16 +27,24 @@ enum {
 static _Thread_local struct {
     unsigned char bytes[POOL_BYTES];
     size_t left;
-    pid_t owner;
 } pool;
+
+/* In the child, whose one thread is the one that forked. */
+static void forget_pool(void)
+{
+    pool.left = 0;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, forget_pool);
+}
 
 static void take_random(unsigned char out[static RANDOM_BYTES])
 {
-    pid_t self = getpid();
-    if (pool.left < RANDOM_BYTES || pool.owner != self) {
+    if (pool.left < RANDOM_BYTES) {
         os_random(pool.bytes, POOL_BYTES);
         pool.left = POOL_BYTES;
-        pool.owner = self;
     }
     pool.left -= RANDOM_BYTES;
     memcpy(out, pool.bytes + pool.left, RANDOM_BYTES);

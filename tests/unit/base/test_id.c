@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "callbackd/clock.h"
 #include "callbackd/id.h"
@@ -146,10 +148,37 @@ static void threads_never_make_the_same_id(void **state)
         assert_false(id_equal(&ids[i - 1], &ids[i]));
 }
 
+/* What is random in an id; the rest is the time. */
+enum { RANDOM_AT = 9 };
+
+static void a_forked_child_has_other_random_bytes(void **state)
+{
+    (void)state;
+    int fds[2];
+    struct id own;
+    struct id childs;
+    (void)id_new(); /* so that something is left to inherit */
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct id id = id_new();
+        _exit(write(fds[1], &id, sizeof(id)) == (ssize_t)sizeof(id) ? 0 : 1);
+    }
+    own = id_new();
+    assert_int_equal(read(fds[0], &childs, sizeof(childs)), sizeof(childs));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_memory_not_equal(
+        own.bytes + RANDOM_AT, childs.bytes + RANDOM_AT, sizeof(own.bytes) - RANDOM_AT);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_id_is_of_version_7),
+        cmocka_unit_test(a_forked_child_has_other_random_bytes),
         cmocka_unit_test(it_holds_the_time_it_was_made),
         cmocka_unit_test(the_fraction_of_the_millisecond_orders_ids_within_it),
         cmocka_unit_test(text_orders_as_bytes_do),
