@@ -130,34 +130,52 @@ static int read_failed(const struct http_request *request, struct error *error)
     return error_set(error, ERROR_INVALID, "the body is shorter than its Content-Length");
 }
 
-static int append_piece(struct buffer *out, const char *piece, size_t length, struct error *error)
+/* Room for the next piece: it grows with what has come, for a length is declared for free. */
+static int make_room(struct buffer *out, size_t wanted, size_t *room_out, struct error *error)
 {
-    if (length > out->max - out->length)
-        return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", out->max);
-    if (buffer_append(out, piece, length))
+    size_t room = out->length > BODY_PIECE_BYTES ? out->length : BODY_PIECE_BYTES;
+    if (room > wanted)
+        room = wanted;
+    if (room > out->max - out->length)
+        room = out->max - out->length;
+    *room_out = room;
+    if (room > 0 && buffer_reserve(out, room))
         return error_set(error, ERROR_MEMORY, "no memory for the body");
     return 0;
 }
 
-/* The next piece, at most what is declared. 1: got some; 0: the end; -1: error. */
+/* Is there more of a chunked body than may come? */
+static int expect_end(struct http_request *request, const struct buffer *out, struct error *error)
+{
+    char byte;
+    int got = mg_read(request->connection, &byte, 1);
+    if (got > 0)
+        return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", out->max);
+    return got < 0 ? read_failed(request, error) : 0;
+}
+
+/* The next piece, straight to where it stays. 1: got some; 0: the end; -1: error. */
 static int read_piece(
     struct http_request *request, struct buffer *out, int64_t *left, struct error *error)
 {
-    char piece[BODY_PIECE_BYTES];
     bool chunked = request->body_length == FRAMING_CHUNKED;
-    size_t wanted = sizeof(piece);
-    if (!chunked && *left < (int64_t)wanted)
-        wanted = (size_t)*left;
-    if (wanted == 0)
+    size_t room = 0;
+    if (!chunked && *left == 0)
         return 0;
-    int got = mg_read(request->connection, piece, wanted);
+    if (make_room(out, chunked ? SIZE_MAX : (size_t)*left, &room, error))
+        return -1;
+    if (room == 0)
+        return expect_end(request, out, error);
+    int got = mg_read(request->connection, out->data + out->length, room);
     if (got == 0 && chunked)
         return 0;
     /* 0 before a declared end: civetweb is stopping, or the peer is gone. */
     if (got <= 0)
         return read_failed(request, error);
+    out->length += (size_t)got;
+    out->data[out->length] = '\0';
     *left -= got;
-    return append_piece(out, piece, (size_t)got, error) ? -1 : 1;
+    return 1;
 }
 
 static int read_pieces(
