@@ -177,8 +177,7 @@ static const char *const steps[] = {
     "ALTER TABLE jobs ADD COLUMN dead_reason TEXT;\n",
 
     /* 5: what moves many jobs counts them itself, once (state_job_counts.c) */
-    "DROP TRIGGER jobs_inserted;\n"
-    "DROP TRIGGER jobs_moved;\n",
+    "DROP TRIGGER jobs_inserted; DROP TRIGGER jobs_moved;\n",
 };
 
 const struct schema schema_state = {
