@@ -61,12 +61,14 @@ void buffer_fini(struct buffer *buffer)
     storage_free(buffer);
     buffer->length = 0;
     buffer->failed = false;
+    buffer->starved = false;
 }
 
 void buffer_clear(struct buffer *buffer)
 {
     buffer_truncate(buffer, 0);
     buffer->failed = false;
+    buffer->starved = false;
 }
 
 void buffer_truncate(struct buffer *buffer, size_t length)
@@ -114,8 +116,10 @@ int buffer_reserve(struct buffer *buffer, size_t more)
     if (capacity < needed)
         capacity = needed;
     unsigned char *data = storage_grow(buffer, capacity);
-    if (!data)
+    if (!data) {
+        buffer->starved = true;
         return buffer_fail(buffer);
+    }
     buffer->data = data;
     buffer->capacity = capacity;
     buffer->data[buffer->length] = '\0';

@@ -16,6 +16,7 @@ static int make_room(struct string_list *list, struct error *error)
     if (!items)
         return error_set(error, ERROR_MEMORY, "no memory for a list of strings");
     list->items = items;
+    list->items[list->count] = NULL; /* whatever fails next, the list has its end */
     list->capacity = capacity;
     return 0;
 }
@@ -24,6 +25,8 @@ int string_list_add(
     struct string_list *list, const struct buffer *content, const char *what, struct error *error)
 {
     struct bytes text = buffer_bytes(content);
+    if (content->starved)
+        return error_set(error, ERROR_MEMORY, "no memory for %s", what);
     if (buffer_failed(content) || text.length >= STRING_BYTES_MAX)
         return error_set(error, ERROR_INVALID, "%s is longer than 128 KiB", what);
     if (text.length > 0 && memchr(text.data, '\0', text.length))

@@ -64,6 +64,36 @@ def test_memory_that_is_short_at_any_position(daemon, broken, listener, step):
     posts.check()
 
 
+def run_hook_while_memory_is_short(broken, posts, ran, first, count):
+    """Did it strike? Every result has its hook run, then or later."""
+    def all_ran():
+        return set(ran.read_text().split()) == set(posts.accepted.values())
+
+    worker = broken.daemon.child(WORKER)
+    with broken.during(faults.ALLOCATE, errno.ENOMEM, first, count, roles=faults.WORKER):
+        assert posts.status() == 200
+        wait_for("it struck or missed", lambda: broken.struck or all_ran())
+    wait_for("every hook has run", all_ran)
+    assert broken.daemon.child(WORKER) == worker, "it died of it"
+    return broken.struck > 0
+
+
+@pytest.mark.skipif(faults.SANITIZER is not None, reason="a sanitizer allocates by itself")
+def test_memory_of_the_worker_that_is_short_at_any_position(daemon, broken):
+    daemon.hook(shell='echo "$CALLBACK_RESULT_ID" >> ran',
+                retry={"attempts": 100, "first_delay": "10ms", "max_delay": "20ms"})
+    daemon.start()
+    posts = Posts(daemon)
+    ran = daemon.directory / "ran"
+    ran.touch()
+    for count in (1, FOR_EVER):
+        first = 1
+        while run_hook_while_memory_is_short(broken, posts, ran, first, count):
+            first += 1 if LONG else 67
+    wait_for("every end is recorded", lambda: daemon.decided(
+        "SELECT state, count(*) FROM jobs GROUP BY state") == [("succeeded", len(posts.accepted))])
+
+
 # ---- descriptors ----
 
 def limit_descriptors(pid, spare):

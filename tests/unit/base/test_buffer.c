@@ -136,6 +136,7 @@ static void after_a_failure_what_would_fit_fails_too(void **state)
     assert_int_equal(buffer_append_text(&buffer, "ok"), -1);
     assert_int_equal(buffer_append(&buffer, NULL, 0), -1);
     assert_int_equal(buffer_reserve(&buffer, 0), -1);
+    assert_false(buffer.starved);
     assert_null(buffer_take(&buffer));
     buffer_clear(&buffer);
     assert_int_equal(buffer_append_text(&buffer, "ok"), 0);
@@ -167,7 +168,10 @@ static void memory_that_is_short_fails_and_keeps_the_content(void **state)
         buffer_append_text(&buffer, "abc");
         assert_int_equal(buffer_reserve(&buffer, PTRDIFF_MAX - 16), -1);
         assert_true(buffer_failed(&buffer));
+        assert_true(buffer.starved);
         assert_string_equal(buffer_text(&buffer), "abc");
+        buffer_clear(&buffer);
+        assert_false(buffer.starved);
         buffer_fini(&buffer);
     }
 }
