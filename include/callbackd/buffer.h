@@ -36,7 +36,7 @@ struct buffer {
     size_t max; /* content bytes, the NUL not counted */
     bool failed;
     bool starved; /* it failed for want of memory, not because `max` was reached */
-    bool secret; /* wiped before memory is given back */
+    bool secret;  /* wiped before memory is given back */
 };
 
 /* Caller's storage; allocates nothing. `max` is in bytes. */
