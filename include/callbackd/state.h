@@ -189,9 +189,10 @@ struct result_filter {
     int64_t since_ms;        /* received at or after; 0: any */
     int64_t until_ms;        /* received before; 0: any */
     const struct id *before; /* cursor: older than this id; NULL: newest */
+    bool oldest_first;       /* the other way around; `before` is what it goes on after */
     int limit;
 };
-/* Newest by the time it was received; a cursor that was removed goes on with the next older id. */
+/* Newest by the time it was received; a cursor that was removed goes on with the next id. */
 typedef int result_record_visitor(void *context, const struct result_record *result);
 int state_result_list(
     struct state_tx *tx, const struct result_filter *filter, result_record_visitor *visit,

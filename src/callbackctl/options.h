@@ -57,6 +57,7 @@ enum option_id {
     OPTION_OUTPUT,
     OPTION_NODE,
     OPTION_HOOK,
+    OPTION_YES,
     OPTION_RESULT,
     OPTION_REGISTER,
     OPTION_MAN,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One job, and what can be done to jobs and hooks: job, retry, cancel, replay, pause, resume. */
+/* One job, and what can be done to jobs and hooks: job, retry, pause, resume. */
 #include <stdint.h>
 
 #include "callbackd/clock.h"
@@ -109,15 +109,13 @@ static int show_job(
 /* <prefix>/<operand><suffix>, with the daemon found. */
 static int call_on_operand(
     struct session *session, const char *method, const char *prefix, const char *suffix,
-    const char *query_hook, struct admin_answer *answer_out, struct error *error)
+    struct admin_answer *answer_out, struct error *error)
 {
     CLEANUP_BUFFER struct buffer path;
     buffer_init(&path, PATH_BYTES);
     buffer_append_text(&path, prefix);
     admin_add_segment(&path, session_operand(session, 0));
     buffer_append_text(&path, suffix);
-    if (query_hook)
-        admin_add_query(&path, "hook", query_hook);
     if (buffer_failed(&path))
         return error_set(error, ERROR_USAGE, "the name is too long");
     struct admin_client *admin = session_admin(session, error);
@@ -131,7 +129,7 @@ static int run_job(struct session *session, struct error *error)
 {
     struct admin_answer answer = {0};
     if (!session_operand_id(session, 0, error) ||
-        call_on_operand(session, "GET", "/api/v1/jobs", "", NULL, &answer, error) != 0)
+        call_on_operand(session, "GET", "/api/v1/jobs", "", &answer, error) != 0)
         return -1;
     int status;
     if (session->display.json || !answer.document)
@@ -155,7 +153,7 @@ static int act(
 {
     static const char *const skip[] = {"attempts", NULL};
     struct admin_answer answer = {0};
-    if (call_on_operand(session, "POST", prefix, suffix, NULL, &answer, error) != 0)
+    if (call_on_operand(session, "POST", prefix, suffix, &answer, error) != 0)
         return -1;
     int status = EXIT_STATUS_DONE;
     if (answer.body.length > 0)
@@ -182,45 +180,6 @@ const struct verb verb_retry = {
     "",
     NULL,
     run_retry,
-};
-
-static const struct option_row replay_options[] = {
-    {OPTION_HOOK, "hook", "NAME", "only this hook, whether its conditions hold or not"},
-    {OPTION_END, NULL, NULL, NULL},
-};
-
-static const struct list_column replay_columns[] = {
-    {"JOB", "id", CELL_TEXT},
-    {"HOOK", "hook", CELL_TEXT},
-};
-static const struct listing replay_listing = {
-    .items = "jobs",
-    .columns = replay_columns,
-    .column_count = COUNT_OF(replay_columns),
-    .none = "no hook's conditions hold for this result: nothing runs",
-};
-
-static int run_replay(struct session *session, struct error *error)
-{
-    const char *hook = arguments_value(&session->arguments, OPTION_HOOK);
-    struct admin_answer answer = {0};
-    if (!session_operand_id(session, 0, error) ||
-        call_on_operand(session, "POST", "/api/v1/results", "/replay", hook, &answer, error) != 0)
-        return -1;
-    int status = listing_print(session, &replay_listing, &answer, error);
-    admin_answer_fini(&answer);
-    return status;
-}
-
-const struct verb verb_replay = {
-    "replay",
-    "RESULT",
-    1,
-    1,
-    "run hooks again for a result: all that match, or one",
-    "The commands see CALLBACK_REPLAY=1.",
-    replay_options,
-    run_replay,
 };
 
 static int run_pause(struct session *session, struct error *error)

@@ -35,6 +35,7 @@ static const struct admin_route {
     {"GET", "/api/v1/results", ACCESS_READ, admin_list_results},
     {"GET", "/api/v1/results/*", ACCESS_READ, admin_get_result},
     {"GET", "/api/v1/results/*/body", ACCESS_READ, admin_get_body},
+    {"POST", "/api/v1/results/replay", ACCESS_ACT, admin_replay_results},
     {"POST", "/api/v1/results/*/replay", ACCESS_ACT, admin_replay_result},
     {"GET", "/api/v1/jobs", ACCESS_READ, admin_list_jobs},
     {"GET", "/api/v1/jobs/*", ACCESS_READ, admin_get_job},

@@ -50,6 +50,8 @@ admin_route_handler admin_list_runs, admin_register_run, admin_get_run, admin_pa
     admin_await_result;
 /* admin_results.c */
 admin_route_handler admin_list_results, admin_get_result, admin_get_body, admin_replay_result;
+/* admin_replay.c */
+admin_route_handler admin_replay_results;
 /* admin_jobs.c */
 admin_route_handler admin_list_jobs, admin_get_job, admin_retry_job, admin_cancel_job;
 /* admin_status.c */
@@ -89,6 +91,18 @@ int admin_query_page(
 int admin_query_time(
     const struct admin_request *request, const char *name, int64_t *wall_ms_out,
     struct error *error);
+/* The filters of a list of results, and where their texts are. */
+struct admin_result_query {
+    struct result_filter filter; /* .limit is one more than was asked for */
+    int limit;
+    struct id cursor;
+    struct id run;
+    char endpoint[256];
+    char workflow[256];
+};
+/* Reads them (admin_results.c). The query must not be moved afterwards. */
+int admin_query_results(
+    const struct admin_request *request, struct admin_result_query *query, struct error *error);
 /* The request's body as a JSON object; NULL on failure. The caller frees. */
 struct json_document *admin_read_object(struct admin_request *request, struct error *error);
 

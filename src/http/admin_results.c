@@ -12,12 +12,8 @@ enum { HEADERS_MAX_BYTES = 1024 * 1024 };
 /* ---- GET /results ---- */
 
 struct result_listing {
-    struct result_filter filter;
+    struct admin_result_query query;
     struct admin_list list;
-    struct id cursor;
-    struct id run;
-    char endpoint[256];
-    char workflow[256];
 };
 
 static int add_result(void *context, const struct result_record *result)
@@ -32,7 +28,7 @@ static int add_result(void *context, const struct result_record *result)
 static int list_results(struct state_tx *tx, void *context, struct error *error)
 {
     struct result_listing *listing = context;
-    return state_result_list(tx, &listing->filter, add_result, listing, error) < 0 ? -1 : 0;
+    return state_result_list(tx, &listing->query.filter, add_result, listing, error) < 0 ? -1 : 0;
 }
 
 static int read_status_filter(
@@ -52,9 +48,9 @@ static int read_status_filter(
 }
 
 static int read_id_filters(
-    const struct admin_request *request, struct result_listing *listing, struct error *error)
+    const struct admin_request *request, struct admin_result_query *query, struct error *error)
 {
-    struct result_filter *filter = &listing->filter;
+    struct result_filter *filter = &query->filter;
     char text[64];
     if (admin_query(request, "execution_id", text, sizeof(text), error) != 0)
         return -1;
@@ -63,33 +59,30 @@ static int read_id_filters(
         return error_set(error, ERROR_INVALID, "execution_id is an integer.");
     if (admin_query(request, "run_id", text, sizeof(text), error) != 0)
         return -1;
-    if (text[0] != '\0' && !id_parse(bytes_of_text(text), &listing->run))
+    if (text[0] != '\0' && !id_parse(bytes_of_text(text), &query->run))
         return error_set(error, ERROR_INVALID, "run_id is the id of a run.");
-    filter->run = text[0] != '\0' ? &listing->run : NULL;
+    filter->run = text[0] != '\0' ? &query->run : NULL;
     return 0;
 }
 
-static int read_filters(
-    const struct admin_request *request, struct result_listing *listing, int *limit_out,
-    struct error *error)
+int admin_query_results(
+    const struct admin_request *request, struct admin_result_query *query, struct error *error)
 {
-    struct result_filter *filter = &listing->filter;
+    struct result_filter *filter = &query->filter;
     bool has_cursor;
     filter->pending = -1;
-    if (admin_query_page(request, limit_out, &listing->cursor, &has_cursor, error) != 0 ||
+    if (admin_query_page(request, &query->limit, &query->cursor, &has_cursor, error) != 0 ||
         read_status_filter(request, &filter->status, error) != 0 ||
-        read_id_filters(request, listing, error) != 0 ||
-        admin_query(request, "endpoint", listing->endpoint, sizeof(listing->endpoint), error) !=
-            0 ||
-        admin_query(request, "workflow", listing->workflow, sizeof(listing->workflow), error) !=
-            0 ||
+        read_id_filters(request, query, error) != 0 ||
+        admin_query(request, "endpoint", query->endpoint, sizeof(query->endpoint), error) != 0 ||
+        admin_query(request, "workflow", query->workflow, sizeof(query->workflow), error) != 0 ||
         admin_query_time(request, "since", &filter->since_ms, error) != 0 ||
         admin_query_time(request, "until", &filter->until_ms, error) != 0)
         return -1;
-    filter->endpoint = listing->endpoint[0] != '\0' ? listing->endpoint : NULL;
-    filter->workflow = listing->workflow[0] != '\0' ? listing->workflow : NULL;
-    filter->before = has_cursor ? &listing->cursor : NULL;
-    filter->limit = *limit_out + 1;
+    filter->endpoint = query->endpoint[0] != '\0' ? query->endpoint : NULL;
+    filter->workflow = query->workflow[0] != '\0' ? query->workflow : NULL;
+    filter->before = has_cursor ? &query->cursor : NULL;
+    filter->limit = query->limit + 1;
     return 0;
 }
 
@@ -97,12 +90,11 @@ void admin_list_results(struct admin_request *request)
 {
     struct result_listing listing = {0};
     struct error error = {0};
-    int limit;
-    if (read_filters(request, &listing, &limit, &error) != 0) {
+    if (admin_query_results(request, &listing.query, &error) != 0) {
         admin_fail(request, &error);
         return;
     }
-    admin_list_begin(&listing.list, limit);
+    admin_list_begin(&listing.list, listing.query.limit);
     if (state_read(request->admin->options.state, list_results, &listing, &error) == 0)
         admin_list_answer(request, &listing.list);
     else

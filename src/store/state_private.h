@@ -100,7 +100,7 @@ int visit_results(
 /* The queries as lists use them; the test of the query plans reads them too. */
 void run_list_query(const struct run_filter *filter, int64_t before_seq, struct list_query *query);
 void result_list_query(
-    const struct result_filter *filter, const struct position *before, struct list_query *query);
+    const struct result_filter *filter, const struct position *start, struct list_query *query);
 void job_list_query(const struct job_filter *filter, int64_t before_seq, struct list_query *query);
 
 /* The seq before which a list goes on after the row `before` (NULL: from the newest). `exact` and

@@ -40,20 +40,28 @@ static void add_conditions(const struct result_filter *filter, struct list_query
         list_query_text(query, "workflow = ?", filter->workflow);
     if (filter->endpoint != NULL)
         list_query_text(query, "endpoint = ?", filter->endpoint);
-    if (filter->since_ms != 0)
+    /* The other bound is part of where the walk starts. */
+    if (filter->since_ms != 0 && !filter->oldest_first)
         list_query_int64(query, "received_at >= ?", filter->since_ms);
+    if (filter->until_ms != 0 && filter->oldest_first)
+        list_query_int64(query, "received_at < ?", filter->until_ms);
 }
 
 void result_list_query(
-    const struct result_filter *filter, const struct position *before, struct list_query *query)
+    const struct result_filter *filter, const struct position *start, struct list_query *query)
 {
+    bool up = filter->oldest_first;
+
     list_query_init(query, result_list_start(filter));
     add_conditions(filter, query);
-    list_query_int64(query, "(received_at, seq) < (?, ?)", before->at_ms);
-    list_query_parameter(query, before->seq);
+    list_query_int64(
+        query, up ? "(received_at, seq) > (?, ?)" : "(received_at, seq) < (?, ?)", start->at_ms);
+    list_query_parameter(query, start->seq);
     if (filter->pending >= 0)
         list_query_append(query, filter->pending ? " AND pending = 1" : " AND pending = 0");
-    list_query_append(query, " ORDER BY received_at DESC, seq DESC LIMIT ?");
+    list_query_append(
+        query,
+        up ? " ORDER BY received_at, seq LIMIT ?" : " ORDER BY received_at DESC, seq DESC LIMIT ?");
     list_query_parameter(query, filter->limit);
 }
 
@@ -73,9 +81,11 @@ static int position_by_id(
     return stepped;
 }
 
-/* After a row that retention has removed meanwhile, the list goes on with the next older id. */
+/* After a row that retention has removed meanwhile, the list goes on with the next older id, or,
+ * the other way around, with what comes after that. */
 static int cursor_position(
-    struct db *db, const struct id *before, struct position *position_out, struct error *error)
+    struct db *db, const struct id *before, bool oldest_first, struct position *position_out,
+    struct error *error)
 {
     int found = position_by_id(
         db, before, "SELECT received_at, seq FROM results WHERE id = ?", position_out, error);
@@ -84,9 +94,10 @@ static int cursor_position(
         return found < 0 ? -1 : 0;
     *position_out = (struct position){INT64_MIN, 0};
     found = position_by_id(
-        db, before,
-        "SELECT received_at, seq + 1 FROM results WHERE id < ? ORDER BY id DESC LIMIT 1",
+        db, before, "SELECT received_at, seq FROM results WHERE id < ? ORDER BY id DESC LIMIT 1",
         position_out, error);
+    if (found == 1 && !oldest_first)
+        position_out->seq++;
     return found < 0 ? -1 : 0;
 }
 
@@ -94,9 +105,16 @@ static int list_start(
     struct db *db, const struct result_filter *filter, struct position *start_out,
     struct error *error)
 {
-    *start_out = (struct position){INT64_MAX, INT64_MAX};
-    if (filter->before != NULL && cursor_position(db, filter->before, start_out, error) < 0)
+    *start_out = filter->oldest_first ? (struct position){INT64_MIN, INT64_MIN}
+                                      : (struct position){INT64_MAX, INT64_MAX};
+    if (filter->before != NULL &&
+        cursor_position(db, filter->before, filter->oldest_first, start_out, error) < 0)
         return -1;
+    if (filter->oldest_first) {
+        if (filter->since_ms != 0 && filter->since_ms > start_out->at_ms)
+            *start_out = (struct position){filter->since_ms, INT64_MIN};
+        return 0;
+    }
     if (filter->until_ms != 0 && filter->until_ms <= start_out->at_ms)
         *start_out = (struct position){filter->until_ms, INT64_MIN};
     return 0;

@@ -12,7 +12,7 @@ from support import build, web
 from support.daemon import result_body
 from support.waiting import wait_for
 
-ACTING = [("POST", "/api/v1/runs"), ("PATCH", "/api/v1/runs/x"), ("POST", "/api/v1/results/x/replay"),
+ACTING = [("POST", "/api/v1/runs"), ("PATCH", "/api/v1/runs/x"), ("POST", "/api/v1/results/x/replay"), ("POST", "/api/v1/results/replay"),
           ("POST", "/api/v1/jobs/x/retry"), ("POST", "/api/v1/jobs/x/cancel"),
           ("POST", "/api/v1/hooks/x/pause"), ("POST", "/api/v1/hooks/x/resume")]
 READING = ["/metrics", "/api/v1/runs", "/api/v1/results", "/api/v1/jobs", "/api/v1/hooks",
@@ -231,6 +231,8 @@ def test_answers_have_the_members_that_the_documentation_shows(daemon):
     is_as_shown("GET /api/v1/status", daemon.admin.get("/api/v1/status"))
     replayed = daemon.admin.send("POST", f"/api/v1/results/{result_id}/replay")
     is_as_shown("POST /api/v1/results/{id}/replay", replayed)
+    counted = daemon.admin.send("POST", "/api/v1/results/replay?dry_run=true")
+    is_as_shown("POST /api/v1/results/replay", counted)
     problem = daemon.admin.ask("POST", f"/api/v1/jobs/{job['id']}/cancel")
     assert problem.status == 409
     is_as_shown("What holds for all of them", problem.json())

@@ -270,9 +270,14 @@ static int check_result_lists(struct state_tx *tx, void *context, struct error *
                     .pending = pending,
                     .limit = 10,
                 };
+                struct result_filter up = filter;
 
                 result_list_query(&filter, &before, &query);
                 assert_true(check_plan(db_handle(tx->db), query.sql, "received_at<?"));
+                up.oldest_first = true;
+                up.until_ms = (parts & 16) != 0 ? 9 : 0;
+                result_list_query(&up, &before, &query);
+                assert_true(check_plan(db_handle(tx->db), query.sql, "received_at>?"));
             }
         }
     }

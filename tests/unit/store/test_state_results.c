@@ -314,6 +314,34 @@ static void since_is_inclusive_and_until_is_not(void **state)
     expect_list(*state, &filter, "6 4");
 }
 
+static void lists_go_the_other_way_around_too(void **state)
+{
+    struct result_filter filter = any;
+    struct listing listing = {.filter = any};
+    struct id after;
+    int expected = 1;
+
+    (void)fill(*state);
+    filter.oldest_first = true;
+    expect_list(*state, &filter, "1 2 3 4 5 6 7 8 9 10");
+    filter.since_ms = 1004;
+    filter.until_ms = 1007;
+    expect_list(*state, &filter, "4 5 6");
+    filter.status = STATUS_FAILED;
+    expect_list(*state, &filter, "4 6");
+    listing.filter.oldest_first = true;
+    listing.filter.limit = 3;
+    do {
+        reads(*state, list, &listing);
+        for (int i = 0; i < listing.count; i++)
+            assert_int_equal(listing.seqs[i], expected++);
+        if (listing.count > 0)
+            after = listing.ids[listing.count - 1];
+        listing.filter.before = &after;
+    } while (listing.count > 0);
+    assert_int_equal(expected, 11);
+}
+
 static void lists_are_paged_without_gap_or_repeat(void **state)
 {
     struct listing listing = {.filter = any};
@@ -369,6 +397,7 @@ int main(void)
         CASE(a_key_has_triggered_with_a_final_result_that_did),
         CASE(lists_are_filtered_by_everything_the_door_names),
         CASE(since_is_inclusive_and_until_is_not),
+        CASE(lists_go_the_other_way_around_too),
         CASE(lists_are_paged_without_gap_or_repeat),
         CASE(pages_are_right_where_times_are_equal_or_went_back),
     };
