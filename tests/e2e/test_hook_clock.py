@@ -74,7 +74,7 @@ def test_setting_the_clock_moves_no_job(daemon, clock, shift_s):
     deliver(daemon, 1)
     daemon.wait_until_taken_in()
     daemon.wait_for_jobs(1, "retrying")
-    daemon.wait_for_jobs(1, "running")
+    daemon.wait_for_jobs(1, "running", hook="slow")
     clock.set(shift_s)
     moved = (seen_time(daemon) - before).total_seconds()
     assert abs(moved - shift_s) < 3600, "the daemon does not see the shifted clock"
