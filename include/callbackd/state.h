@@ -319,6 +319,17 @@ struct hook_counts {
 };
 int state_hook_counts(
     struct state_tx *tx, const char *hook, struct hook_counts *counts_out, struct error *error);
+/* Of a hook's latest attempts that ended, those that we interrupted left out. "Latest" looks at the
+ * last few hundred jobs of each state, so that it costs the same however many there are. */
+enum { STATE_RECENT_MAX = 400 };
+struct hook_recent {
+    int64_t attempts; /* how many the rest is of; up to STATE_RECENT_MAX */
+    int64_t succeeded;
+    int64_t p50_ms; /* duration of those that ran; -1: none did */
+    int64_t p99_ms;
+};
+int state_hook_recent(
+    struct state_tx *tx, const char *hook, struct hook_recent *recent_out, struct error *error);
 /* The first name of a hook that comes after this one ("" is before all) and that jobs are or were
  * of; NULL when there is none. The caller frees. */
 int state_hook_after(struct state_tx *tx, const char *name, char **name_out, struct error *error);

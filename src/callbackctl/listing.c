@@ -62,12 +62,24 @@ static void add_time(struct table *table, const char *text, const struct display
     table_add(table, buffer_bytes(&cell));
 }
 
+/* Never rounded up to all, nor down to none. */
+static void add_share(struct table *table, double share)
+{
+    double percent = share * 100;
+    if (percent > 99.9 && percent < 100)
+        percent = 99.9;
+    else if (percent > 0 && percent < 0.1)
+        percent = 0.1;
+    table_addf(table, "%.1f%%", percent);
+}
+
 static void add_cell(
     struct table *table, const struct json_document *document, const struct json *value,
     enum cell_kind kind, const struct display *display)
 {
     const char *text = json_get_text(value);
     int64_t number = 0;
+    double share = 0;
     if (!value || json_type_of(value) == JSON_TYPE_NULL) {
         table_add_text(table, NULL);
     } else if (kind == CELL_TIME && text) {
@@ -77,6 +89,12 @@ static void add_cell(
         if (number >= 0)
             display_size(number, size, sizeof(size));
         table_add_text(table, size);
+    } else if (kind == CELL_MILLISECONDS && json_get_int64(document, value, &number)) {
+        char duration[32];
+        text_format_duration(number > 0 ? number : 0, duration, sizeof(duration));
+        table_add_text(table, duration);
+    } else if (kind == CELL_SHARE && json_get_double(value, &share)) {
+        add_share(table, share);
     } else if (text) {
         table_add_text(table, text);
     } else {
@@ -95,7 +113,7 @@ int listing_append(
         enum cell_kind kind = listing->columns[i].kind;
         columns[i] = (struct table_column){
             .heading = listing->columns[i].heading,
-            .right = kind == CELL_NUMBER || kind == CELL_SIZE,
+            .right = kind != CELL_TEXT && kind != CELL_STATUS && kind != CELL_TIME,
             .status = kind == CELL_STATUS,
         };
     }

@@ -12,7 +12,15 @@
 #include "options.h"
 #include "session.h"
 
-enum cell_kind { CELL_TEXT, CELL_STATUS, CELL_NUMBER, CELL_SIZE, CELL_TIME };
+enum cell_kind {
+    CELL_TEXT,
+    CELL_STATUS,
+    CELL_NUMBER,
+    CELL_SIZE,
+    CELL_TIME,
+    CELL_MILLISECONDS,
+    CELL_SHARE /* 1 is all: "99.5%" */
+};
 
 struct list_column {
     const char *heading;

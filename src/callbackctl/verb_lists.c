@@ -170,10 +170,17 @@ const struct verb verb_jobs = {
 /* ---- hooks ---- */
 
 static const struct list_column hooks_columns[] = {
-    {"HOOK", "name", CELL_TEXT},         {"STATE", "state", CELL_STATUS},
-    {"ENDPOINT", "endpoint", CELL_TEXT}, {"WAITING", "waiting", CELL_NUMBER},
-    {"RUNNING", "running", CELL_NUMBER}, {"SUCCEEDED", "succeeded", CELL_NUMBER},
-    {"DEAD", "dead", CELL_NUMBER},       {"OLDEST WAITING", "oldest_waiting_at", CELL_TIME},
+    {"HOOK", "name", CELL_TEXT},
+    {"STATE", "state", CELL_STATUS},
+    {"ENDPOINT", "endpoint", CELL_TEXT},
+    {"WAITING", "waiting", CELL_NUMBER},
+    {"RUNNING", "running", CELL_NUMBER},
+    {"SUCCEEDED", "succeeded", CELL_NUMBER},
+    {"DEAD", "dead", CELL_NUMBER},
+    {"OLDEST WAITING", "oldest_waiting_at", CELL_TIME},
+    {"RECENT OK", "recent_success_rate", CELL_SHARE},
+    {"P50", "recent_p50_ms", CELL_MILLISECONDS},
+    {"P99", "recent_p99_ms", CELL_MILLISECONDS},
 };
 static const struct listing hooks_listing = {
     .path = "/api/v1/hooks",
@@ -216,7 +223,9 @@ const struct verb verb_hooks = {
     0,
     0,
     "list the hooks with their queues",
-    "A hook is active or paused; one that is gone is not configured, but jobs wait for it.",
+    "A hook is active or paused; one that is gone is not configured, but jobs wait for it. Of the "
+    "latest attempts (up to 400) the last columns say which share succeeded, and how long half of "
+    "them, and 99 of 100, took at most.",
     NULL,
     run_hooks,
 };

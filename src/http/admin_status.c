@@ -164,13 +164,35 @@ static void write_counts(struct json_writer *writer, const struct hook_counts *c
     json_member_time(writer, "oldest_waiting_at", counts->oldest_waiting_ms);
 }
 
+static void write_milliseconds(struct json_writer *writer, const char *key, int64_t ms)
+{
+    if (ms >= 0)
+        json_member_int(writer, key, ms);
+    else
+        json_member_null(writer, key);
+}
+
+static void write_recent(struct json_writer *writer, const struct hook_recent *recent)
+{
+    json_member_int(writer, "recent_attempts", recent->attempts);
+    if (recent->attempts > 0)
+        json_member_double(
+            writer, "recent_success_rate", (double)recent->succeeded / (double)recent->attempts);
+    else
+        json_member_null(writer, "recent_success_rate");
+    write_milliseconds(writer, "recent_p50_ms", recent->p50_ms);
+    write_milliseconds(writer, "recent_p99_ms", recent->p99_ms);
+}
+
 static int write_hook(
     struct state_tx *tx, const struct config_hook *hook, struct json_writer *writer,
     struct error *error)
 {
     struct hook_counts counts = {0};
+    struct hook_recent recent;
     bool paused = false;
     if (state_hook_counts(tx, hook->name, &counts, error) != 0 ||
+        state_hook_recent(tx, hook->name, &recent, error) != 0 ||
         state_hook_paused(tx, hook->name, &paused, error) != 0)
         return -1;
     json_object_begin(writer);
@@ -180,6 +202,7 @@ static int write_hook(
     json_member_bool(writer, "paused", paused);
     json_member_int(writer, "concurrency", hook->concurrency);
     write_counts(writer, &counts);
+    write_recent(writer, &recent);
     json_object_end(writer);
     return 0;
 }

@@ -314,3 +314,15 @@ def test_a_result_that_is_never_posted_is_fetched_after_its_deadline(daemon, sim
     known = daemon.wait_for_run(run["run_id"], "completed")
     assert daemon.result(known["result_id"])["source"] == "poll"
     daemon.wait_for_jobs(1)
+
+
+def test_hooks_say_how_their_latest_attempts_went(daemon):
+    daemon.hook(name="mixed", shell='grep -q good', retry={"attempts": 1})
+    daemon.start()
+    for execution_id, output in [(1, '"good"'), (2, '"good"'), (3, '"good"'), (4, '"bad"')]:
+        daemon.call_back(daemon.launched(execution_id), result_body(execution_id, output))
+    daemon.wait_for_jobs(3)
+    daemon.wait_for_jobs(1, "dead")
+    hook, = daemon.admin.get("/api/v1/hooks")["items"]
+    assert (hook["recent_attempts"], hook["recent_success_rate"]) == (4, 0.75)
+    assert 0 <= hook["recent_p50_ms"] <= hook["recent_p99_ms"]

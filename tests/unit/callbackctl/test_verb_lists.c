@@ -113,6 +113,23 @@ static void test_empty_lists_say_so_aside(void **state)
     caught_fini(&caught);
 }
 
+static void test_hooks_show_how_they_did_of_late(void **state)
+{
+    (void)state;
+    static const struct loopback_reply replies[] = {
+        {.text = JSON_ANSWER(
+             "200 OK", "{\"items\":[{\"name\":\"a\",\"recent_success_rate\":0.9999,"
+                       "\"recent_p50_ms\":7,\"recent_p99_ms\":60000},"
+                       "{\"name\":\"b\",\"recent_success_rate\":1,\"recent_p50_ms\":0},"
+                       "{\"name\":\"c\",\"recent_success_rate\":null}],\"next_cursor\":null}")}};
+    start(replies, 1);
+    struct caught caught = RUN("hooks");
+    assert_int_equal(caught.status, 0);
+    assert_out(&caught, " 99.9%  7ms   1m\n");
+    assert_out(&caught, "100.0%  ");
+    caught_fini(&caught);
+}
+
 static void test_job_shows_attempts_with_their_output(void **state)
 {
     (void)state;
@@ -292,6 +309,7 @@ int main(void)
         CASE(test_durations_since_now_become_times),
         CASE(test_wrong_filters_are_not_sent),
         CASE(test_empty_lists_say_so_aside),
+        CASE(test_hooks_show_how_they_did_of_late),
         CASE(test_job_shows_attempts_with_their_output),
         CASE(test_actions_post),
         CASE(test_refusals_are_shown),
