@@ -40,7 +40,8 @@ int run_token_mint(
     int64_t expires_at_s, char out[static RUN_TOKEN_TEXT_BYTES], struct error *error);
 /* Keys made ready, for any thread and for many tokens: much faster. NULL: no memory. */
 struct run_token_keys;
-struct run_token_keys *run_token_keys_new(const struct config_secrets *keys, struct error *error);
+struct run_token_keys *run_token_keys_new(
+    const struct config_secrets *secrets, struct error *error);
 void run_token_keys_free(struct run_token_keys *keys); /* NULL is allowed */
 /* Tries every key. -1 with ERROR_UNAUTHORIZED; the message says why, for our log only. Or with
  * ERROR_MEMORY: it could not be found out. */
@@ -49,7 +50,7 @@ int run_token_check(
     struct id *run_out, struct error *error);
 /* The same for one token. */
 int run_token_verify(
-    const struct config_secrets *keys, const char *endpoint, struct bytes token, int64_t now_s,
+    const struct config_secrets *secrets, const char *endpoint, struct bytes token, int64_t now_s,
     struct id *run_out, struct error *error);
 /* The expiry of a token minted now: the longer of its lifetime and the deadline plus a day.
  * deadline_ms: wall time, 0 = none. Result in seconds. */

@@ -36,7 +36,7 @@ struct scheme {
 const struct scheme *scheme_find(const char *name);
 
 int scheme_run_token_open(const struct scheme_setup *setup, void **state_out, struct error *error);
-void scheme_run_token_close(void *state);
+void scheme_run_token_close(void *opaque);
 int scheme_run_token_check_head(
     const void *opaque, const struct verify_request *request, struct verify_outcome *outcome,
     struct error *error);
