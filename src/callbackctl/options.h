@@ -58,6 +58,7 @@ enum option_id {
     OPTION_NODE,
     OPTION_HOOK,
     OPTION_YES,
+    OPTION_HEADER,
     OPTION_RESULT,
     OPTION_REGISTER,
     OPTION_MAN,

@@ -21,6 +21,7 @@ static const struct {
         {{"admin.token_file", "admin.tls.certificate", NULL},
          "give --token-file, or in place of the configuration CALLBACKD_URL and CALLBACKD_TOKEN"},
     [NEED_API_KEY] = {{"promptlayer.api_key_file", NULL}, "set PROMPTLAYER_API_KEY"},
+    [NEED_HOOK_ENVIRONMENT] = {{"hooks[].env_file", NULL}, NULL},
     [NEED_RUN_TOKEN_KEY] =
         {{"run_token.key_file", NULL}, "let the daemon make the URL: register the run with it"},
 };

@@ -43,6 +43,7 @@ extern const struct verb verb_retry;
 extern const struct verb verb_cancel;
 extern const struct verb verb_replay;
 extern const struct verb verb_hooks;
+extern const struct verb verb_hook;
 extern const struct verb verb_pause;
 extern const struct verb verb_resume;
 extern const struct verb verb_rejected;

@@ -230,3 +230,24 @@ bool hook_matcher_matches(const struct hook_matcher *matcher, const struct hook_
     return hook_takes(matcher->hook, subject->result) &&
            node_passes(matcher, &matcher->root, subject);
 }
+
+static bool visit_children(
+    const struct hook_matcher *matcher, const struct matcher_node *node, int depth,
+    const struct hook_subject *subject, condition_visitor *visit, void *context)
+{
+    for (size_t i = 0; i < node->condition->child_count; i++) {
+        const struct matcher_node *child = &node->children[i];
+        bool holds = node_passes(matcher, child, subject);
+        if (!visit(context, depth, child->condition, holds) ||
+            !visit_children(matcher, child, depth + 1, subject, visit, context))
+            return false;
+    }
+    return true;
+}
+
+bool hook_matcher_visit(
+    const struct hook_matcher *matcher, const struct hook_subject *subject,
+    condition_visitor *visit, void *context)
+{
+    return visit_children(matcher, &matcher->root, 0, subject, visit, context);
+}

@@ -9,4 +9,12 @@
  * that a body is not loaded for nothing. */
 bool hook_takes(const struct config_hook *hook, const struct result_record *result);
 
+/* Calls for each condition of `when`, one that holds others before those (whose depth is one more),
+ * and says whether it holds. false ends it, and is returned. */
+typedef bool condition_visitor(
+    void *context, int depth, const struct config_condition *condition, bool holds);
+bool hook_matcher_visit(
+    const struct hook_matcher *matcher, const struct hook_subject *subject,
+    condition_visitor *visit, void *context);
+
 #endif

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROOMS = ["base", "result", "config", "verify", "store", "launch", "hooks", "http", "callbackd"]
 # Rooms beside the tower see what is named here.
 SIDE_ROOMS = {
-    "callbackctl": {"base", "result", "config", "verify", "launch"},
+    "callbackctl": {"base", "result", "config", "verify", "launch", "hooks"},
     "document": {"base", "config"},
 }
 # Which room opens which door of include/callbackd/.
@@ -30,7 +30,7 @@ DOORS = {
     "verify": {"verify"},
     "store": {"state", "store"},
     "launch": {"http_client", "ledger", "promptlayer", "reconciler"},
-    "hooks": {"hooks"},
+    "hooks": {"hooks", "hook_trial"},
     "http": {"admin", "receiver"},
 }
 # Third-party headers, and the only rooms that may include them.

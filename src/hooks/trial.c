@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* A hook run once, by the engine's own parts and without its queue. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "body_file.h"
+#include "callbackd/clock.h"
+#include "callbackd/hook_trial.h"
+#include "callbackd/os.h"
+#include "callbackd/text.h"
+#include "engine_private.h"
+#include "explain.h"
+#include "process_table.h"
+
+enum { EVENTS = 8, WAIT_MAX_MS = 60000 };
+
+/* Everything that is made for it and removed after it. */
+struct bench {
+    const struct hook_trial_request *request;
+    struct config config; /* of the one hook */
+    struct hook_slot *slot;
+    struct running *running;
+    char *directory; /* of the body file; removed */
+    int directory_fd;
+    char *body_path;
+    int body_fd;
+    int epoll_fd;
+    int signal_fd;
+    sigset_t signals_before;
+};
+
+static void bench_fini(struct bench *bench)
+{
+    if (bench->signal_fd >= 0)
+        sigprocmask(SIG_SETMASK, &bench->signals_before, NULL);
+    os_close(bench->signal_fd);
+    os_close(bench->epoll_fd);
+    os_close(bench->body_fd);
+    if (bench->directory_fd >= 0)
+        body_file_remove(bench->directory_fd, bench->running->job_text);
+    if (bench->directory)
+        (void)rmdir(bench->directory);
+    os_close(bench->directory_fd);
+    free(bench->directory);
+    free(bench->body_path);
+    if (bench->running)
+        bench->running->has_result = false; /* its texts are the request's */
+    running_free(bench->running);
+    slots_free(bench->slot, bench->slot ? 1 : 0);
+}
+
+/* ---- making it ---- */
+
+/* The engine's record of the result, with texts that are the request's. */
+static void fill_result(const struct hook_trial_request *request, struct result_record *result)
+{
+    *result = (struct result_record){
+        .seq = 1,
+        .id = id_new(),
+        .endpoint = request->endpoint->name,
+        .key = (char *)(uintptr_t) "",
+        .kind = request->endpoint->kind,
+        .has_execution_id = request->has_execution_id,
+        .execution_id = request->execution_id,
+        .workflow = (char *)(uintptr_t)request->workflow,
+        .event = (char *)(uintptr_t)request->event,
+        .status = request->status,
+        .source = (char *)(uintptr_t) "callback",
+        .revision = 1,
+        .received_at_ms = clock_wall_ms(),
+        .size = (int64_t)request->body.length,
+    };
+}
+
+/* A folder that another user's hook can pass through, but not list. */
+static int make_directory(struct bench *bench, struct error *error)
+{
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing of ours changes the environment */
+    const char *temporary = getenv("TMPDIR");
+    bench->directory =
+        os_path_join(temporary && temporary[0] == '/' ? temporary : "/tmp", "callbackd-XXXXXX");
+    if (!bench->directory)
+        return error_set(error, ERROR_MEMORY, "no memory for a path");
+    if (!mkdtemp(bench->directory))
+        return error_set_errno(error, ERROR_IO, errno, "cannot make %s", bench->directory);
+    bench->directory_fd = open(bench->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (bench->directory_fd < 0 || fchmod(bench->directory_fd, 0711) != 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot open %s", bench->directory);
+    bench->body_path = os_path_join(bench->directory, bench->running->job_text);
+    return bench->body_path ? 0 : error_set(error, ERROR_MEMORY, "no memory for a path");
+}
+
+static int bench_init(
+    struct bench *bench, const struct hook_trial_request *request, struct error *error)
+{
+    *bench = (struct bench){
+        .request = request,
+        .config = {.hooks = (struct config_hook *)(uintptr_t)request->hook, .hook_count = 1},
+        .directory_fd = -1,
+        .body_fd = -1,
+        .epoll_fd = -1,
+        .signal_fd = -1,
+    };
+    if (slots_make(&bench->config, &bench->slot, error) != 0)
+        return -1;
+    bench->running = running_new(request->hook->name);
+    if (!bench->running)
+        return error_set(error, ERROR_MEMORY, "no memory for a job");
+    bench->running->job = id_new();
+    id_format(&bench->running->job, bench->running->job_text);
+    fill_result(request, &bench->running->result);
+    return make_directory(bench, error);
+}
+
+/* ---- before it runs ---- */
+
+static int make_words(struct bench *bench, struct hook_trial *trial, struct error *error)
+{
+    const struct config_hook *hook = bench->request->hook;
+    struct hook_values values = {
+        .hook = hook,
+        .result = &bench->running->result,
+        .job_id = bench->running->job_text,
+        .body_file = bench->body_path,
+        .home = bench->slot->identity.home,
+        .attempt = 1,
+        .body = bench->request->body,
+    };
+    if (hook->takes == TAKES_DEAD)
+        values.death =
+            (struct job_death){bench->running->job_text, hook->name, (char *)(uintptr_t) "exit 1"};
+    if (hook_arguments(&values, &trial->arguments, error) != 0)
+        return -1;
+    return hook_environment(&values, &trial->environment, error);
+}
+
+/* ---- running it ---- */
+
+/* An interrupted trial ends its hook, which is in a session of its own and would live on. */
+static int watch_signals(struct bench *bench, struct error *error)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    bench->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (bench->epoll_fd < 0 || sigprocmask(SIG_BLOCK, &signals, &bench->signals_before) != 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot watch a process");
+    bench->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (bench->signal_fd < 0) {
+        sigprocmask(SIG_SETMASK, &bench->signals_before, NULL);
+        return error_set_errno(error, ERROR_IO, errno, "cannot watch for signals");
+    }
+    if (epoll_ctl(bench->epoll_fd, EPOLL_CTL_ADD, bench->signal_fd, &event) != 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot watch for signals");
+    return 0;
+}
+
+static int start(struct bench *bench, const struct hook_trial *trial, struct error *error)
+{
+    const struct hook_trial_request *request = bench->request;
+    struct running *running = bench->running;
+    bench->body_fd = body_file_make(
+        bench->directory_fd, running->job_text, request->body, bench->slot->nature.identity, error);
+    if (bench->body_fd < 0)
+        return -1;
+    struct process_spec spec = {
+        .arguments = trial->arguments,
+        .environment = trial->environment,
+        .directory =
+            request->hook->directory ? request->hook->directory : request->config->directory,
+        .stdin_fd = bench->body_fd,
+        .nature = &bench->slot->nature,
+    };
+    if (process_spawn(&spec, &running->process, error) != 0)
+        return -1;
+    if (running_watch(running, bench->epoll_fd, request->hook->timeout_ms, error) == 0)
+        return 0;
+    process_signal_group(&running->process, SIGKILL);
+    process_close(&running->process);
+    return -1;
+}
+
+/* Stops what is over its time (or was asked to end), looks after what was stopped. true: ended. */
+static bool attend(struct bench *bench, bool stop)
+{
+    struct running *running = bench->running;
+    struct process_table table = {.count = 0};
+    bool is_due = clock_monotonic_ms() >= running_due_ms(running);
+    bool ended = false;
+    if (!stop && !is_due)
+        return false;
+    if (process_table_read(&table, NULL) == 0) {
+        if (running->phase == RUNNING_NORMAL)
+            running_stop(running, &table, stop ? STOP_CANCEL : STOP_TIMEOUT);
+        else
+            ended = running_look(running, bench->epoll_fd, &table);
+    }
+    process_table_fini(&table);
+    return ended;
+}
+
+static int wait_ms(const struct running *running)
+{
+    int64_t left_ms = running_due_ms(running) - clock_monotonic_ms();
+    if (left_ms < 0)
+        return 0;
+    return left_ms < WAIT_MAX_MS ? (int)left_ms : WAIT_MAX_MS;
+}
+
+static void wait_for_end(struct bench *bench)
+{
+    bool ended = false;
+    while (!ended) {
+        struct epoll_event events[EVENTS];
+        bool stop = false;
+        int count = epoll_wait(bench->epoll_fd, events, EVENTS, wait_ms(bench->running));
+        for (int i = 0; i < count && !ended; i++) {
+            struct signalfd_siginfo signal;
+            if (events[i].data.ptr)
+                ended = running_event(bench->running, bench->epoll_fd, events[i].data.ptr);
+            else
+                stop = read(bench->signal_fd, &signal, sizeof(signal)) > 0;
+        }
+        ended = ended || attend(bench, stop);
+    }
+}
+
+static int copy_tail(struct tail *tail, struct buffer *out, struct error *error)
+{
+    return buffer_append_bytes(out, tail_content(tail)) == 0
+               ? 0
+               : error_set(error, ERROR_MEMORY, "no memory for output");
+}
+
+static int take_end(const struct bench *bench, struct hook_trial *trial, struct error *error)
+{
+    struct running *running = bench->running;
+    trial->outcome = attempt_outcome_name(running->outcome);
+    trial->exit_code = running->exit_code;
+    trial->signal = running->signal;
+    trial->duration_ms = running->duration_ms;
+    trial->output_truncated = running->tails[0].cut || running->tails[1].cut;
+    if (copy_tail(&running->tails[0], &trial->output, error) != 0)
+        return -1;
+    return copy_tail(&running->tails[1], &trial->errors, error);
+}
+
+static int say_why_not(struct hook_trial *trial, const struct error *why, struct error *error)
+{
+    trial->outcome = attempt_outcome_name(ATTEMPT_SPAWN_ERROR);
+    trial->message = text_copy(why->message);
+    return trial->message ? 0 : error_set(error, ERROR_MEMORY, "no memory for a message");
+}
+
+static int run(struct bench *bench, struct hook_trial *trial, struct error *error)
+{
+    struct error why = {0};
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot become a subreaper");
+    if (watch_signals(bench, error) != 0)
+        return -1;
+    if (start(bench, trial, &why) != 0)
+        return say_why_not(trial, &why, error);
+    wait_for_end(bench);
+    return take_end(bench, trial, error);
+}
+
+/* ---- all of it ---- */
+
+static int try(struct bench *bench, struct hook_trial *trial, struct error *error)
+{
+    const struct hook_trial_request *request = bench->request;
+    struct hook_subject subject = {&bench->running->result, request->headers_json, request->body};
+    struct error why = {0};
+    if (explain_match(bench->slot->matcher, request->hook, &subject, trial, error) != 0)
+        return -1;
+    if (make_words(bench, trial, &why) != 0)
+        return say_why_not(trial, &why, error);
+    return request->dry_run ? 0 : run(bench, trial, error);
+}
+
+int hook_trial_run(
+    const struct hook_trial_request *request, struct hook_trial *trial_out, struct error *error)
+{
+    struct bench bench;
+    *trial_out = (struct hook_trial){.exit_code = -1};
+    buffer_init(&trial_out->output, TAIL_BYTES_MAX);
+    buffer_init(&trial_out->errors, TAIL_BYTES_MAX);
+    int result = bench_init(&bench, request, error);
+    if (result == 0)
+        result = try(&bench, trial_out, error);
+    bench_fini(&bench);
+    return result;
+}
+
+void hook_trial_fini(struct hook_trial *trial)
+{
+    for (size_t i = 0; i < trial->condition_count; i++)
+        free(trial->conditions[i].text);
+    free(trial->conditions);
+    hook_strings_free(trial->arguments);
+    hook_strings_free(trial->environment);
+    free(trial->message);
+    buffer_fini(&trial->output);
+    buffer_fini(&trial->errors);
+}
