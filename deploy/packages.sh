@@ -18,6 +18,7 @@ readonly TESTS=(
     clang llvm libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
     binutils python3 python3-pytest python3-pytest-xdist nginx curl git
     e2fsprogs xfsprogs mount util-linux libeatmydata1 patchelf
+    python3-stripe python3-twilio nodejs node-json-stable-stringify
 )
 # What tests/soak.sh needs beside the first.
 readonly SOAK=(python3 e2fsprogs xfsprogs mount util-linux libeatmydata1 patchelf)

@@ -25,7 +25,7 @@ SIDE_ROOMS = {
 DOORS = {
     "base": {"banned", "buffer", "clock", "error", "id", "json_writer", "log", "metrics", "os",
              "spare", "text"},
-    "result": {"body", "json", "json_scan"},
+    "result": {"body", "canonical", "json", "json_scan"},
     "config": {"config"},
     "verify": {"verify"},
     "store": {"state", "store"},
