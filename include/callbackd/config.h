@@ -104,8 +104,24 @@ struct config_limits {
     int64_t stop_timeout_ms; /* running hooks and open requests get this long at a stop */
 };
 
+enum config_digest { DIGEST_SHA256, DIGEST_SHA1, DIGEST_SHA384, DIGEST_SHA512 };
+enum config_encoding { ENCODING_HEX, ENCODING_BASE64, ENCODING_BASE64URL };
+
+/* An entry of "verify"; which of the options mean something, the scheme says. */
 struct config_verify {
     char *scheme; /* a name of the table in the verify room */
+    struct config_secrets secret;
+    int64_t tolerance_ms; /* of timestamps, both ways */
+    struct config_proxies networks;
+    char **subjects;     /* NULL-terminated, RFC 2253; NULL: none */
+    char **fingerprints; /* NULL-terminated, SHA-256 in lower-case hex; NULL: none */
+    char *header;        /* NULL when absent, as the texts below */
+    enum config_digest algorithm;
+    enum config_encoding encoding;
+    char *prefix;
+    char *signed_text; /* see config_signed_next */
+    char *timestamp_header;
+    char *id_header;
 };
 
 enum config_on_revision { ON_REVISION_STORE, ON_REVISION_TRIGGER };
@@ -286,6 +302,20 @@ struct config *config_unpack(struct bytes packed, struct error *error);
 bool config_env_file_next(
     struct bytes text, size_t *at, struct bytes *name_out, struct bytes *value_out);
 
+/* Of what the signed text of the scheme "hmac" is made. */
+enum config_signed {
+    SIGNED_TEXT, /* as it stands */
+    SIGNED_BODY,
+    SIGNED_TIMESTAMP,
+    SIGNED_ID,
+    SIGNED_URL,  /* public_url and the path with its query */
+    SIGNED_PATH, /* the path with its query */
+    SIGNED_FAULT /* no template: config_load has refused it */
+};
+/* The next piece; *at is the template's beginning at first. `text_out` is a view into it, of
+ * SIGNED_TEXT and SIGNED_FAULT only. false: no more. */
+bool config_signed_next(const char **at, enum config_signed *piece_out, struct bytes *text_out);
+
 /* NULL when there is none of that name. */
 const struct config_endpoint *config_endpoint(const struct config *config, const char *name);
 const struct config_hook *config_hook(const struct config *config, const char *name);
@@ -297,7 +327,7 @@ bool config_parse_address(const char *text, unsigned char address_out[16]);
 bool config_network_holds(const struct config_network *network, const unsigned char address[16]);
 
 /* A scheme of "verify" as the configuration knows it; what it does is in verify.h. */
-enum { CONFIG_SCHEME_OPTIONS = 8 };
+enum { CONFIG_SCHEME_OPTIONS = 10 };
 struct config_scheme {
     const char *name;
     const char *summary;                            /* for people, Markdown */

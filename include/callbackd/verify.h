@@ -60,10 +60,19 @@ int run_token_url(const char *public_url, const char *path, const char *token, s
 
 /* ---- verification of a post ---- */
 
+enum { VERIFY_FINGERPRINT_BYTES = 65 };
+
 /* What a scheme may look at. All borrowed. */
 struct verify_request {
     const char *path_rest; /* after the endpoint's path: "" or "/…" */
+    const char *path;      /* the whole path as sent */
+    const char *query;     /* as sent, without '?'; NULL or "" when there is none */
     const char *(*header)(const void *context, const char *name); /* NULL when absent */
+    /* The client's certificate, which the TLS layer verified: appends its subject (RFC 2253), and
+     * gives its SHA-256 in lower-case hex. false: there is none. May be NULL. */
+    bool (*certificate)(
+        const void *context, struct buffer *subject,
+        char fingerprint_out[static VERIFY_FINGERPRINT_BYTES]);
     const void *context;
     const char *client_address; /* resolved across proxies, or "unix" */
     int64_t now_ms;             /* wall time */
@@ -75,10 +84,24 @@ struct verify_outcome {
     bool has_run;
     struct id run;
     char delivery_id[VERIFY_TEXT_MAX + 1]; /* the sender's, "" when the scheme has none */
-    char verified_by[VERIFY_TEXT_MAX + 1]; /* "run-token", "github+ip-allow", "none" */
+    /* "run-token", "github+ip-allow", "promptlayer:python", "none" */
+    char verified_by[VERIFY_TEXT_MAX + 1];
+    /* Which form of a signature fitted, from a scheme that knows several; NULL: no matter. */
+    const char *variant;
+    /* A sender's question whether the URL is ours, answered and not stored: the JSON string, as it
+     * stands in the body, that is the answer's "challenge". Empty: it is no such question. */
+    struct bytes challenge;
 };
 
 struct verifier;
+
+/* What one scheme says of a post, to explain it. */
+struct verify_verdict {
+    const char *scheme;
+    bool holds;
+    const char *variant; /* as above, where it holds */
+    const char *reason;  /* why it does not hold; NULL where it does */
+};
 
 /* Does a scheme of that name exist? For config --check. */
 bool verify_scheme_exists(const char *name);
@@ -86,6 +109,8 @@ bool verify_scheme_exists(const char *name);
 const char *verify_scheme_name(size_t index, const char **summary_out);
 /* Does any scheme of the endpoint take a part of the path (a token) for itself? */
 bool verifier_uses_path(const struct verifier *verifier);
+/* Does the header of that name, in any case, carry a secret that is not to be kept? */
+bool verifier_hides_header(const struct verifier *verifier, const char *name);
 
 /* Borrows config and endpoint until verifier_free. NULL on failure. */
 struct verifier *verifier_new(
@@ -101,5 +126,11 @@ int verifier_check_head(
 int verifier_check_body(
     const struct verifier *verifier, const struct verify_request *request, struct bytes body,
     struct verify_outcome *outcome, struct error *error);
+/* Asks every scheme, also after one that does not hold, and calls `visit` for each. true: all
+ * hold. */
+bool verifier_explain(
+    const struct verifier *verifier, const struct verify_request *request, struct bytes body,
+    struct verify_outcome *outcome_out,
+    void (*visit)(void *context, const struct verify_verdict *verdict), void *context);
 
 #endif

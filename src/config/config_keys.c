@@ -19,6 +19,8 @@ static const char *const kinds[] = {"workflow-result", "workspace-event", "json"
 static const char *const revisions[] = {"store", "trigger", NULL};
 static const char *const takes[] = {"results", "dead", NULL};
 static const char *const orders[] = {"none", "execution", "workflow", NULL};
+static const char *const digests[] = {"sha256", "sha1", "sha384", "sha512", NULL};
+static const char *const encodings[] = {"hex", "base64", "base64url", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
@@ -200,7 +202,40 @@ static const struct config_key keys[] = {
      .meaning = "Every scheme of the list must hold. `\"none\"` in its place believes everybody, "
                 "and says so at every start."},
     {"endpoints[].verify[].scheme", KEY_TEXT, KEY_REQUIRED, AT(config_verify, scheme),
-     .meaning = "One of the schemes below."},
+     .meaning = "One of the schemes below. The other keys are options: the table says which are a "
+                "scheme's."},
+    {"endpoints[].verify[].secret_file", KEY_SECRET, AT(config_verify, secret),
+     .role = CONFIG_ROLE_RECEIVER,
+     .meaning = "What the sender signs with, or sends. Each of a list is good, so that it can be "
+                "exchanged."},
+    {"endpoints[].verify[].tolerance", KEY_DURATION, AT(config_verify, tolerance_ms),
+     .minimum = SECOND, .maximum = YEAR, .fallback = "5m",
+     .meaning = "How far a signed timestamp may be from our clock, in either direction."},
+    {"endpoints[].verify[].networks", KEY_NETWORKS, AT(config_verify, networks),
+     .meaning = "Addresses and networks, and `\"unix\"` for peers of a Unix socket. Compared with "
+                "the client's address, which `trusted_proxies` has a say in."},
+    {"endpoints[].verify[].subjects", KEY_TEXTS, AT(config_verify, subjects),
+     .meaning = "Whole subjects of certificates as RFC 2253 writes them, "
+                "`\"CN=sender,O=Example\"`; one of them must be the client's."},
+    {"endpoints[].verify[].fingerprints", KEY_TEXTS, AT(config_verify, fingerprints),
+     .meaning = "SHA-256 of whole certificates in hex, with colons or without; one of them must "
+                "be the client's, where no subject is."},
+    {"endpoints[].verify[].header", KEY_TEXT, AT(config_verify, header),
+     .meaning = "The header with the signature, or with the token in place of `Authorization`."},
+    {"endpoints[].verify[].algorithm", KEY_CHOICE, AT(config_verify, algorithm), .choices = digests,
+     .fallback = "sha256", .meaning = "The digest of the HMAC."},
+    {"endpoints[].verify[].encoding", KEY_CHOICE, AT(config_verify, encoding), .choices = encodings,
+     .fallback = "hex", .meaning = "How the signature is spelled in its header."},
+    {"endpoints[].verify[].prefix", KEY_TEXT, AT(config_verify, prefix),
+     .meaning = "What stands before the signature in its header, such as `sha256=`."},
+    {"endpoints[].verify[].signed", KEY_TEXT, AT(config_verify, signed_text), .fallback = "{body}",
+     .meaning = "What is signed: text with `{body}` `{timestamp}` `{id}` `{url}` (`public_url`, "
+                "path and query) and `{path}` (path and query) in it; `{{` `}}` are braces."},
+    {"endpoints[].verify[].timestamp_header", KEY_TEXT, AT(config_verify, timestamp_header),
+     .meaning = "The header with the `{timestamp}`: seconds since 1970, or milliseconds."},
+    {"endpoints[].verify[].id_header", KEY_TEXT, AT(config_verify, id_header),
+     .meaning = "The header with the sender's id of the post, the `{id}`: posts with the same one "
+                "are the same post."},
 
     {"hooks", KEY_LIST, LIST_AT(config, hooks, hook_count, config_hook),
      .finish = config_finish_hook,

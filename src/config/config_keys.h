@@ -36,6 +36,7 @@ enum key_type {
     /* Values with a reader of their own. */
     KEY_SECRET,    /* struct config_secrets */
     KEY_NETWORKS,  /* struct config_proxies */
+    KEY_TEXTS,     /* char **: NULL-terminated */
     KEY_COMMAND,   /* char **: templates */
     KEY_VARIABLES, /* struct config_variable *; their count at count_offset */
     KEY_EXITS,     /* struct config_exit_codes */

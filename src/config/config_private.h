@@ -125,7 +125,7 @@ config_read_text config_read_plain, config_read_name, config_read_path, config_r
 typedef void config_read_value(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,
     void *base);
-config_read_value config_read_secrets, config_read_networks, config_read_command,
+config_read_value config_read_secrets, config_read_networks, config_read_texts, config_read_command,
     config_read_variables, config_read_exits, config_read_when;
 
 typedef void config_finish(
@@ -139,6 +139,12 @@ void config_secrets_fini(struct config_secrets *secrets);
 
 /* "1.5MiB" has no spelling here: the largest unit that divides it. */
 void config_format_size(int64_t bytes, char *out, size_t out_bytes);
+/* What a scheme's own options must fulfil, beyond being there (config_verify.c). `place` is the
+ * entry of "verify". */
+typedef void config_check_options(
+    struct config_reader *reader, const struct config_place *place, struct config_verify *verify);
+config_check_options config_check_webhook_keys, config_check_basic, config_check_networks,
+    config_check_fingerprints, config_check_signed, config_check_public_url, config_check_header;
 bool config_scheme_takes(const struct config_scheme *scheme, const char *option);
 /* What is wrong with a command's template, as a message with its advice; NULL: nothing. The
  * name at fault, if any, is at *name_out, *length_out bytes long. */

@@ -34,13 +34,13 @@ static void free_networks(const struct config_key *key, void *base)
     free(proxies->networks);
 }
 
-static void free_command(const struct config_key *key, void *base)
+static void free_texts(const struct config_key *key, void *base)
 {
-    char **command;
-    memcpy(&command, (char *)base + key->offset, sizeof command);
-    for (char **argument = command; argument && *argument; argument++)
-        free(*argument);
-    free(command);
+    char **texts;
+    memcpy(&texts, (char *)base + key->offset, sizeof texts);
+    for (char **text = texts; text && *text; text++)
+        free(*text);
+    free(texts);
 }
 
 static void free_variables(const struct config_key *key, void *base)
@@ -87,8 +87,9 @@ static const struct config_type types[KEY_TYPES] = {
     [KEY_SECRET] = {"secret", NULL, JSON_TYPE_STRING, NULL, config_read_secrets, free_secrets},
     [KEY_NETWORKS] = {"list of networks", NULL, JSON_TYPE_ARRAY, NULL, config_read_networks,
                       free_networks},
+    [KEY_TEXTS] = {"list of texts", NULL, JSON_TYPE_ARRAY, NULL, config_read_texts, free_texts},
     [KEY_COMMAND] = {"list of texts", NULL, JSON_TYPE_ARRAY, NULL, config_read_command,
-                     free_command},
+                     free_texts},
     [KEY_VARIABLES] = {"object of texts", NULL, JSON_TYPE_OBJECT, NULL, config_read_variables,
                        free_variables},
     [KEY_EXITS] = {"list of exit codes", NULL, JSON_TYPE_ARRAY, NULL, config_read_exits, NULL},

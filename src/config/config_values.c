@@ -218,3 +218,23 @@ void config_read_choice(
         buffer_text(&all));
     buffer_fini(&all);
 }
+
+void config_read_texts(
+    struct config_reader *reader, const struct config_key *key, const struct config_place *place,
+    void *base)
+{
+    if (!config_is_type(reader, place, JSON_TYPE_ARRAY) || json_count(place->value) == 0)
+        return;
+    char **texts = calloc(json_count(place->value) + 1, sizeof *texts);
+    if (!config_have(reader, texts))
+        return;
+    memcpy((char *)base + key->offset, &texts, sizeof texts);
+    size_t index = 0;
+    size_t count = 0;
+    for (const struct json *value = json_first(place->value); value; value = json_next(value)) {
+        const struct config_place element = config_element(place, index++, value);
+        const char *text = config_text_at(reader, &element);
+        if (text && config_have(reader, texts[count] = text_copy(text)))
+            count++;
+    }
+}

@@ -21,7 +21,9 @@ static bool is_credential(const char *name)
     return false;
 }
 
-int headers_json_append(const struct http_request *request, const char *secret, struct buffer *out)
+int headers_json_append(
+    const struct http_request *request, const struct verifier *verifier, const char *secret,
+    struct buffer *out)
 {
     struct json_writer writer;
     json_writer_init(&writer, out);
@@ -31,7 +33,7 @@ int headers_json_append(const struct http_request *request, const char *secret, 
         const char *name = NULL;
         const char *value = NULL;
         http_request_header_at(request, i, &name, &value);
-        bool hidden = is_credential(name) ||
+        bool hidden = is_credential(name) || verifier_hides_header(verifier, name) ||
                       (secret != NULL && *secret != '\0' && strstr(value, secret) != NULL);
         json_array_begin(&writer);
         json_text(&writer, name);

@@ -52,6 +52,16 @@ static const char *request_header(const void *context, const char *name)
     return http_request_header(context, name);
 }
 
+_Static_assert(
+    (int)HTTP_FINGERPRINT_BYTES == (int)VERIFY_FINGERPRINT_BYTES, "both are SHA-256 in hex");
+
+static bool request_certificate(
+    const void *context, struct buffer *subject,
+    char fingerprint_out[static VERIFY_FINGERPRINT_BYTES])
+{
+    return http_request_client_certificate(context, subject, fingerprint_out);
+}
+
 static void recycle(struct buffer *buffer)
 {
     if (buffer->capacity > SPARE_BUFFER_BYTES)
@@ -100,6 +110,7 @@ static struct post *post_new(
     post->outcome.has_run = false;
     post->outcome.delivery_id[0] = '\0';
     post->outcome.verified_by[0] = '\0';
+    post->outcome.challenge = bytes_of(NULL, 0);
     post->verified = false;
     post->received_at_ms = clock_wall_ms();
     body_reader_begin(post->reader, &endpoint->rules);
@@ -108,7 +119,10 @@ static struct post *post_new(
     client_address_resolve(&receiver->options.config->trusted_proxies, request, post->client);
     post->verify = (struct verify_request){
         .path_rest = rest,
+        .path = http_request_path(request),
+        .query = http_request_query(request),
         .header = request_header,
+        .certificate = request_certificate,
         .context = request,
         .client_address = post->client,
         .now_ms = post->received_at_ms,
@@ -228,7 +242,8 @@ static int check_head(struct post *post, struct error *error)
     int64_t declared = http_request_body_length(post->request);
     int64_t limit = post->receiver->options.config->limits.body_bytes;
     const char *token = post->verify.path_rest[0] == '/' ? post->verify.path_rest + 1 : NULL;
-    if (headers_json_append(post->request, token, &post->headers_json) != 0)
+    if (headers_json_append(post->request, post->endpoint->verifier, token, &post->headers_json) !=
+        0)
         return error_set(error, ERROR_MEMORY, "no memory for headers");
     if (declared > limit) {
         /* Whoever sent it is told the same; but a run whose token it has must hear of it. */
@@ -257,6 +272,8 @@ static int check_body(struct post *post, struct error *error)
         0)
         return -1;
     post->verified = true;
+    if (post->outcome.challenge.length > 0)
+        return 0; /* a question, whatever the endpoint's kind */
     if (post->body_error.code == ERROR_NONE)
         body_reader_finish(post->reader, body, &post->summary, &post->body_error);
     if (post->body_error.code == ERROR_NONE)
@@ -339,6 +356,19 @@ static void refuse(struct post *post, struct error *error)
     post_free(post);
 }
 
+/* To a sender that asks whether this URL is ours. The challenge is JSON already. */
+static void answer_challenge(struct post *post)
+{
+    struct buffer json;
+    buffer_init(&json, post->outcome.challenge.length + 32);
+    buffer_append_text(&json, "{\"challenge\":");
+    buffer_append_bytes(&json, post->outcome.challenge);
+    buffer_append_char(&json, '}');
+    http_respond_json(post->request, 200, &json);
+    buffer_fini(&json);
+    post_free(post);
+}
+
 static void accept_now(struct post *post, const struct result_receipt *receipt)
 {
     struct buffer json;
@@ -410,6 +440,10 @@ void post_handle(
     if (check_head(post, &error) != 0 || read_body(post, &error) != 0 ||
         check_body(post, &error) != 0) {
         refuse(post, &error);
+        return;
+    }
+    if (post->outcome.challenge.length > 0) {
+        answer_challenge(post);
         return;
     }
     prepare_storing(post);

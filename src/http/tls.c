@@ -125,8 +125,6 @@ static int set_policy(SSL_CTX *context)
     /* Resumption is by ticket; nothing is kept here. The id is needed with client
      * certificates, or resuming fails. */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    /* One is enough for a sender that comes again; OpenSSL would make two for each handshake. */
-    (void)SSL_CTX_set_num_tickets(context, 1);
     SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL);
     /* A session ends with the settings that it was made under: it would not look at a client's
      * certificate again. */
