@@ -17,7 +17,7 @@
 #include "callbackd/log.h"
 #include "civetweb/renamed_calls.h"
 
-enum connection_state { CONNECTION_NONE, CONNECTION_BUSY, CONNECTION_IDLE, CONNECTION_ASKED };
+enum connection_state { CONNECTION_NONE, CONNECTION_BUSY, CONNECTION_IDLE, CONNECTION_ENDING };
 
 /* Of an answer that is to be given later: a futex word. */
 enum later { LATER_NONE, LATER_OPEN, LATER_AWAITED };
@@ -49,6 +49,8 @@ struct connection_thread {
     int fd;                 /* of the connection, once it was waited for; -1 */
     SSL *ssl;               /* NULL: plain */
     _Atomic unsigned later; /* enum later */
+    int64_t answered_ms;    /* when an answer was last given later; unless that is open */
+    bool was_last;          /* likewise: it said that nothing is served after it */
     const char *headers_end;
     bool headers_fill_buffer;
     bool gives_way;
@@ -171,9 +173,11 @@ static void tell_stopper(struct connection_watch *watch)
 
 /* ---- giving way ---- */
 
+/* More than can be served, without those that are about to end. It has to be asked after whatever
+ * could be seen by a connection that comes at the same moment: one of both then acts. */
 static bool is_crowded(const struct connection_watch *watch)
 {
-    return atomic_load(&watch->count) > watch->threads;
+    return atomic_load(&watch->count) - atomic_load(&watch->ending) > watch->threads;
 }
 
 static bool change_state(
@@ -183,58 +187,61 @@ static bool change_state(
     return atomic_compare_exchange_strong(&watch->states[fd], &expected, (unsigned char)to);
 }
 
-/* Its reader finds the end, behind a request that has come meanwhile. */
-static void end_idle(struct connection_watch *watch, int fd)
+/* What has come already is a request, or the end. */
+static bool has_input(int fd)
 {
-    if (change_state(watch, fd, CONNECTION_IDLE, CONNECTION_ASKED))
-        (void)shutdown(fd, SHUT_RD);
+    char byte;
+    return recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
-static bool takes_request_to_give_way(struct connection_watch *watch)
+/* Its reader finds the end, behind what has come meanwhile. */
+static bool end_idle(struct connection_watch *watch, int fd)
 {
-    int_least64_t wanted = atomic_load(&watch->to_give_way);
-    while (wanted > 0)
-        if (atomic_compare_exchange_weak(&watch->to_give_way, &wanted, wanted - 1))
-            return is_crowded(watch);
-    return false;
+    if (atomic_load(&watch->states[fd]) != CONNECTION_IDLE || has_input(fd) ||
+        !change_state(watch, fd, CONNECTION_IDLE, CONNECTION_ENDING))
+        return false;
+    atomic_fetch_add(&watch->ending, 1);
+    (void)shutdown(fd, SHUT_RD);
+    return true;
 }
 
 /* By whoever gave its last answer, before its thread may go on. */
 static void becomes_idle(struct connection_watch *watch, int fd)
 {
-    if (fd < 0)
-        return;
-    atomic_store(&watch->states[fd], CONNECTION_IDLE);
-    if (takes_request_to_give_way(watch))
-        end_idle(watch, fd);
+    if (fd >= 0 && change_state(watch, fd, CONNECTION_BUSY, CONNECTION_IDLE) && is_crowded(watch))
+        (void)end_idle(watch, fd);
 }
 
 /* The calling thread's connection got the first bytes of a request. */
 static void becomes_busy(struct connection_thread *thread)
 {
-    unsigned char before = atomic_exchange(&thread->watch->states[thread->fd], CONNECTION_BUSY);
-    if (before == CONNECTION_ASKED)
+    if (!change_state(thread->watch, thread->fd, CONNECTION_IDLE, CONNECTION_BUSY) &&
+        atomic_load(&thread->watch->states[thread->fd]) == CONNECTION_ENDING)
         thread->gives_way = true;
 }
 
-/* Ends the next idle connection, round and round; where there is none, the next that becomes
- * idle. Under the lock no descriptor is closed and none is another's. */
+/* A busy connection is to end with its answer when others wait. */
+static bool takes_its_leave(struct connection_watch *watch, int fd)
+{
+    if (fd < 0 || !is_crowded(watch) ||
+        !change_state(watch, fd, CONNECTION_BUSY, CONNECTION_ENDING))
+        return false;
+    atomic_fetch_add(&watch->ending, 1);
+    return true;
+}
+
+/* Ends an idle connection, round and round; where there is none, the next that becomes idle sees
+ * the crowd. Under the lock no descriptor is closed and none is another's. */
 static void make_one_give_way(struct connection_watch *watch)
 {
     (void)pthread_mutex_lock(&watch->lock);
-    size_t found = watch->size;
-    for (size_t i = 0; i < watch->size && found == watch->size; i++) {
-        size_t fd = (watch->look_from + i) % watch->size;
-        if (change_state(watch, (int)fd, CONNECTION_IDLE, CONNECTION_ASKED))
-            found = fd;
-    }
-    if (found < watch->size) {
-        (void)shutdown((int)found, SHUT_RD);
-        watch->look_from = found + 1;
+    bool found = false;
+    for (size_t i = 0; i < watch->used && !found; i++) {
+        size_t fd = watch->look_from < watch->used ? watch->look_from : 0;
+        found = end_idle(watch, (int)fd);
+        watch->look_from = fd + 1;
     }
     (void)pthread_mutex_unlock(&watch->lock);
-    if (found == watch->size)
-        atomic_fetch_add(&watch->to_give_way, 1);
 }
 
 /* ---- the calling thread's connection ---- */
@@ -290,7 +297,16 @@ void connection_handler_end(void)
 
 bool connection_gives_way(void)
 {
+    if (!current.gives_way && takes_its_leave(current.watch, current.fd))
+        current.gives_way = true;
     return current.gives_way;
+}
+
+bool connection_was_asked_to_end(void)
+{
+    return current.gives_way ||
+           (current.fd >= 0 &&
+            atomic_load(&current.watch->states[current.fd]) == CONNECTION_ENDING);
 }
 
 void connection_set_deadline(int64_t ms)
@@ -335,9 +351,10 @@ struct connection_thread *connection_answer_later(void)
     return &current;
 }
 
-void connection_settle(void)
+bool connection_settle(void)
 {
     unsigned later = atomic_load_explicit(&current.later, memory_order_acquire);
+    bool waits = later != LATER_NONE;
     while (later != LATER_NONE) {
         if (later == LATER_AWAITED ||
             atomic_compare_exchange_weak(&current.later, &later, LATER_AWAITED))
@@ -345,6 +362,15 @@ void connection_settle(void)
                 SYS_futex, &current.later, FUTEX_WAIT_PRIVATE, LATER_AWAITED, NULL, NULL, 0);
         later = atomic_load_explicit(&current.later, memory_order_acquire);
     }
+    /* The time that we took is not the peer's. */
+    if (waits && current.phase == PHASE_HEADERS)
+        enter_phase(PHASE_HEADERS, current.watch->request_timeout_ms);
+    return !current.was_last;
+}
+
+bool connection_has_to_end(struct connection_thread *thread)
+{
+    return takes_its_leave(thread->watch, thread->fd);
 }
 
 static bool send_now(const struct connection_thread *thread, struct bytes answer)
@@ -358,13 +384,17 @@ static bool send_now(const struct connection_thread *thread, struct bytes answer
     return sent;
 }
 
-void connection_answer(struct connection_thread *thread, struct bytes answer)
+void connection_answer(struct connection_thread *thread, struct bytes answer, bool is_last)
 {
     struct connection_watch *watch = thread->watch;
-    /* The peer is gone, or has not taken its earlier answers. */
-    if (answer.length == 0 || !send_now(thread, answer))
-        (void)shutdown(thread->fd, SHUT_RDWR);
-    becomes_idle(watch, thread->fd);
+    bool sent = answer.length > 0 && send_now(thread, answer);
+    /* Not sent: the peer is gone, or has not taken its earlier answers. Its reader wakes. */
+    if (!sent || is_last)
+        (void)shutdown(thread->fd, sent ? SHUT_RD : SHUT_RDWR);
+    thread->was_last = sent && is_last;
+    thread->answered_ms = clock_monotonic_ms();
+    if (!is_last)
+        becomes_idle(watch, thread->fd);
     if (atomic_exchange_explicit(&thread->later, LATER_NONE, memory_order_release) == LATER_AWAITED)
         (void)syscall(SYS_futex, &thread->later, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     /* Nobody joins this thread: once the stopper may see that it is done, the watch may be gone. */
@@ -383,6 +413,8 @@ static int remember(struct connection_watch *watch, int fd)
         return -1;
     (void)pthread_mutex_lock(&watch->lock);
     atomic_store(&watch->states[fd], CONNECTION_BUSY);
+    if ((size_t)fd >= watch->used)
+        watch->used = (size_t)fd + 1;
     set_count_locked(watch, watch->count + 1);
     if (is_stopping(watch))
         (void)shutdown(fd, SHUT_RD);
@@ -430,6 +462,19 @@ static int64_t deadline_ms(const struct connection_thread *thread)
     return thread->deadline_ms;
 }
 
+/* The time to send a next request begins with the answer to the one before. */
+static int64_t time_left_ms(struct connection_thread *thread)
+{
+    int64_t left_ms = deadline_ms(thread) - clock_monotonic_ms();
+    if (left_ms > 0 || thread->phase != PHASE_IDLE || is_stopping(thread->watch))
+        return left_ms;
+    (void)connection_settle();
+    int64_t idle_until_ms = thread->answered_ms + thread->watch->idle_timeout_ms;
+    if (idle_until_ms > thread->deadline_ms)
+        thread->deadline_ms = idle_until_ms;
+    return deadline_ms(thread) - clock_monotonic_ms();
+}
+
 static int deadline_passed(const struct pollfd *waiting)
 {
     current.timed_out = true;
@@ -466,7 +511,7 @@ int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     if (thread->watch && thread->phase == PHASE_START)
         enter_phase(PHASE_HEADERS, thread->watch->request_timeout_ms);
     if (thread->phase != PHASE_NONE) {
-        int64_t left_ms = deadline_ms(thread) - clock_monotonic_ms();
+        int64_t left_ms = time_left_ms(thread);
         if (left_ms <= 0)
             return deadline_passed(fds);
         if (timeout_ms < 0 || left_ms < timeout_ms)
@@ -480,6 +525,9 @@ int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 
 static void note_headers(const char *data, ssize_t got, size_t wanted)
 {
+    /* A TLS record may bring nothing: who was passed over because of it is asked again. */
+    if (got < 0 && current.fd >= 0 && is_crowded(current.watch))
+        (void)end_idle(current.watch, current.fd);
     if (got <= 0 || (current.phase != PHASE_HEADERS && current.phase != PHASE_IDLE))
         return;
     if (current.fd >= 0)
@@ -488,9 +536,18 @@ static void note_headers(const char *data, ssize_t got, size_t wanted)
     current.headers_fill_buffer = (size_t)got == wanted;
 }
 
+/* After the last answer nothing is read, whatever has come. */
+static int end_of_requests(void)
+{
+    current.linger = true;
+    errno = ECONNRESET;
+    return -1;
+}
+
 ssize_t watched_recv(int fd, void *data, size_t length, int flags)
 {
-    connection_settle();
+    if (!connection_settle())
+        return end_of_requests();
     ssize_t got = recv(fd, data, length, flags);
     note_headers(data, got, length);
     return got;
@@ -498,7 +555,8 @@ ssize_t watched_recv(int fd, void *data, size_t length, int flags)
 
 int watched_ssl_read(SSL *ssl, void *data, int length)
 {
-    connection_settle();
+    if (!connection_settle())
+        return end_of_requests();
     current.ssl = ssl;
     int got = SSL_read(ssl, data, length);
     note_headers(data, got, (size_t)length);
@@ -538,7 +596,8 @@ static bool forget(struct connection_watch *watch, int fd)
     (void)pthread_mutex_lock(&watch->lock);
     bool known = fd >= 0 && (size_t)fd < watch->size && is_connection(watch, (size_t)fd);
     if (known) {
-        atomic_store(&watch->states[fd], CONNECTION_NONE);
+        if (atomic_exchange(&watch->states[fd], CONNECTION_NONE) == CONNECTION_ENDING)
+            atomic_fetch_sub(&watch->ending, 1);
         set_count_locked(watch, watch->count - 1);
     }
     (void)pthread_mutex_unlock(&watch->lock);
@@ -550,7 +609,7 @@ int watched_close(int fd)
     struct connection_watch *watch = current.watch;
     if (!watch)
         return close(fd);
-    connection_settle();
+    (void)connection_settle();
     if (current.linger)
         linger(watch, fd);
     bool was_connection = forget(watch, fd);

@@ -43,14 +43,15 @@ struct connection_watch {
     void (*on_connections)(void *context, int64_t open); /* under the lock; may be NULL */
     void *context;
 
-    atomic_int_least64_t to_give_way; /* idle connections that are still to be found and ended */
-    atomic_int_least64_t stop_by_ms;  /* monotonic; 0: not stopping */
-    atomic_int_least64_t handling;    /* requests with a handler now, or not yet answered */
+    atomic_int_least64_t ending;     /* of `count`: those that give way, and are not closed yet */
+    atomic_int_least64_t stop_by_ms; /* monotonic; 0: not stopping */
+    atomic_int_least64_t handling;   /* requests with a handler now, or not yet answered */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* while stopping: `count` or `handling` fell */
     atomic_uchar *states;       /* enum connection_state, by descriptor; none <-> another: lock */
     size_t size;                /* descriptors that `states` has room for */
+    size_t used;                /* those from here on have never been a connection; lock */
     size_t look_from;           /* where the search for an idle one goes on; lock */
     atomic_int_least64_t count; /* connections open; written under the lock */
 };
@@ -77,11 +78,14 @@ void connection_finish(void);
 void connection_handler_begin(void);
 /* It is done: the connection is idle, unless it is to be answered later. */
 void connection_handler_end(void);
-/* It was asked to end: the answer should say that it is the last one. */
+/* It was asked to end, or takes it upon itself because another has to be served: the answer is to
+ * say that it is the last one. */
 bool connection_gives_way(void);
+/* Likewise, with a request of which not all has come: what is missing was cut off here. */
+bool connection_was_asked_to_end(void);
 /* Waits until the answer that was to be given later is given. Before anything is done with
- * a connection but waiting. */
-void connection_settle(void);
+ * a connection but waiting. false: that was the last one, no further request is served. */
+bool connection_settle(void);
 
 /* ---- answers given later ---- */
 
@@ -90,9 +94,12 @@ struct connection_thread;
 /* The calling thread's connection, for an answer that another thread gives. NULL: something is
  * left in the TLS layer, where nobody may look until it is answered. */
 struct connection_thread *connection_answer_later(void);
+/* On any thread, before the answer: has the connection to end with it, because another waits to
+ * be served? It then takes that upon itself, and the answer has to be the last one. */
+bool connection_has_to_end(struct connection_thread *thread);
 /* On any thread: sends all of it or, when the peer does not take it at once, ends the connection.
- * The caller must not touch `thread` afterwards. */
-void connection_answer(struct connection_thread *thread, struct bytes answer);
+ * The last one ends it, too. The caller must not touch `thread` afterwards. */
+void connection_answer(struct connection_thread *thread, struct bytes answer, bool is_last);
 
 /* The phase has to be over in `ms` from now. */
 void connection_set_deadline(int64_t ms);

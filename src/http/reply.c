@@ -15,6 +15,7 @@ bool http_reply_later(struct http_request *request, struct http_reply *reply)
     reply->thread = connection_answer_later();
     if (!reply->thread)
         return false;
+    reply->server = request->server;
     reply->is_1_0 = strcmp(request->info->http_version, "1.0") == 0;
     request->answered = true;
     return true;
@@ -24,7 +25,9 @@ static void give(
     struct http_reply *reply, int status, const char *content_type,
     const struct http_header *headers, struct bytes body)
 {
-    const struct response_form form = {.keep = true, .is_1_0 = reply->is_1_0};
+    /* Meanwhile the server may have been told to drain, or may have too many connections. */
+    bool is_last = atomic_load(&reply->server->draining) || connection_has_to_end(reply->thread);
+    const struct response_form form = {.keep = !is_last, .is_1_0 = reply->is_1_0};
     CLEANUP_BUFFER struct buffer answer;
     buffer_init(&answer, RESPONSE_HEAD_MAX_BYTES);
     (void)buffer_reserve(&answer, RESPONSE_HEAD_USUAL_BYTES);
@@ -32,7 +35,7 @@ static void give(
     buffer_append_bytes(&answer, body);
     /* Nothing is an answer that says so: the connection ends. */
     connection_answer(
-        reply->thread, buffer_failed(&answer) ? bytes_of(NULL, 0) : buffer_bytes(&answer));
+        reply->thread, buffer_failed(&answer) ? bytes_of(NULL, 0) : buffer_bytes(&answer), is_last);
 }
 
 void http_reply_json(struct http_reply *reply, int status, const struct buffer *json)

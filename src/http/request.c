@@ -125,6 +125,9 @@ static int read_failed(const struct http_request *request, struct error *error)
 {
     if (connection_timed_out())
         return error_set(error, ERROR_TIMEOUT, "the body took too long");
+    /* No fault of the sender, who must not take it for one. */
+    if (connection_was_asked_to_end())
+        return error_set(error, ERROR_BUSY, "the connection had to end before the body did");
     if (request->body_length == FRAMING_CHUNKED)
         return error_set(error, ERROR_INVALID, "the body ended early or is badly chunked");
     return error_set(error, ERROR_INVALID, "the body is shorter than its Content-Length");

@@ -78,7 +78,13 @@ static void serve(struct http_request *request)
 static int on_request(struct mg_connection *connection)
 {
     struct http_request request = request_of(connection);
-    connection_settle(); /* answers go out in the order of their requests */
+    /* Answers go out in the order of their requests. */
+    if (!connection_settle()) {
+        mg_disable_connection_keep_alive(connection);
+        connection_linger_on_close();
+        connection_finish();
+        return 200;
+    }
     connection_handler_begin();
     serve(&request);
     connection_handler_end();
@@ -89,11 +95,17 @@ static int on_request(struct mg_connection *connection)
 static int on_http_error(struct mg_connection *connection, int status, const char *message)
 {
     struct http_request request = request_of(connection);
-    connection_settle();
+    if (!connection_settle()) {
+        connection_finish();
+        return 0;
+    }
     request.framing_is_bad = true;
     bool parsed = request.info && request.info->request_method;
     if (connection_timed_out())
         http_respond_problem(&request, ERROR_TIMEOUT, "the headers took too long", NULL);
+    else if (!parsed && connection_was_asked_to_end())
+        http_respond_problem(
+            &request, ERROR_BUSY, "the connection had to end before the headers did", NULL);
     else if (status == 413 || (!parsed && connection_headers_fill_buffer()))
         http_respond_problem(&request, ERROR_HEADERS_TOO_LARGE, NULL, NULL);
     else if (status == 505)
@@ -110,8 +122,7 @@ static int on_http_error(struct mg_connection *connection, int status, const cha
  * this is the last chance for one. */
 static void on_close(const struct mg_connection *connection)
 {
-    connection_settle();
-    if (!connection_is_open())
+    if (!connection_settle() || !connection_is_open())
         return;
     /* It is const for handlers of other kinds; the pointer is the one that may be written to. */
     struct http_request request = request_of((struct mg_connection *)connection);

@@ -113,7 +113,8 @@ typedef int http_body_progress(void *context, struct bytes body, struct error *e
  * Reads the whole body into `out` (appended, bounded by its maximum), calling `progress`
  * (may be NULL) after each piece. Fails with ERROR_TOO_LARGE (at once where the length is
  * declared), ERROR_TIMEOUT (the deadline of the whole body), ERROR_INVALID (bad chunking,
- * or the peer ended early), or what `progress` said. After a failure the connection is
+ * or the peer ended early), ERROR_BUSY (the connection had been asked to give way before the
+ * request came), or what `progress` said. After a failure the connection is
  * closed once the handler has answered.
  */
 int http_request_read_body(
@@ -147,6 +148,7 @@ void http_respond_problem(
 /* The caller's memory; what is in it is the server's. */
 struct http_reply {
     struct connection_thread *thread;
+    const struct http_server *server;
     bool is_1_0;
 };
 
@@ -158,7 +160,7 @@ struct http_reply {
  */
 bool http_reply_later(struct http_request *request, struct http_reply *reply);
 /* Both end the reply, and wait for nobody: a peer that does not take a small answer at once
- * loses its connection. */
+ * loses its connection, and so does one whose answer is over 63 KiB. */
 void http_reply_json(struct http_reply *reply, int status, const struct buffer *json);
 void http_reply_problem(struct http_reply *reply, enum error_code code, const char *detail);
 
