@@ -21,8 +21,8 @@ enum {
     HEADERS_JSON_MAX_BYTES = 256 * 1024, /* 64 headers in 16 KiB, each byte escaped */
     REJECTED_START_BYTES = 4096,
     KEY_BYTES = 2 * BODY_TEXT_MAX + 64,
-    SPARE_BUFFER_BYTES = 16384, /* a buffer that has grown beyond is not kept */
-    CONTENT_TYPE_BYTES = 256,   /* the whole one stands among the headers */
+    SPARE_BUFFER_BYTES = 16384,     /* a buffer that has grown beyond is not kept */
+    CONTENT_TYPE_MAX_BYTES = 16384, /* as all headers together */
 };
 
 struct post {
@@ -36,7 +36,7 @@ struct post {
     bool verified;
     char client[CLIENT_ADDRESS_BYTES];
     int64_t received_at_ms;
-    char content_type[CONTENT_TYPE_BYTES];
+    struct buffer content_type;
     struct buffer headers_json;
     struct buffer body;
     struct body_reader *reader;
@@ -74,6 +74,7 @@ void post_end(struct spare *spare)
 {
     struct post *post = (struct post *)spare;
     body_reader_free(post->reader);
+    buffer_fini(&post->content_type);
     buffer_fini(&post->body);
     buffer_fini(&post->headers_json);
     free(post);
@@ -85,6 +86,7 @@ static struct post *post_allocate(const struct receiver *receiver)
     if (post == NULL)
         return NULL;
     post->reader = body_reader_new();
+    buffer_init(&post->content_type, CONTENT_TYPE_MAX_BYTES);
     buffer_init(&post->headers_json, HEADERS_JSON_MAX_BYTES);
     buffer_init(&post->body, (size_t)receiver->options.config->limits.body_bytes);
     if (post->reader == NULL) {
@@ -133,6 +135,7 @@ static struct post *post_new(
 static void post_free(struct post *post)
 {
     atomic_fetch_sub(&post->receiver->bodies_in_flight, post->reserved_bytes);
+    recycle(&post->content_type);
     recycle(&post->body);
     recycle(&post->headers_json);
     if (!spare_give(&post->receiver->posts, &post->spare))
@@ -302,10 +305,11 @@ static const char *dedupe_key(struct post *post)
 }
 
 /* Of the post alone: nothing of the request, which may be over before it is stored. */
-static void prepare_storing(struct post *post)
+static int prepare_storing(struct post *post, struct error *error)
 {
     const char *content_type = http_request_header(post->request, "Content-Type");
-    text_copy_cut(content_type != NULL ? content_type : "", post->content_type, CONTENT_TYPE_BYTES);
+    if (buffer_append_text(&post->content_type, content_type != NULL ? content_type : "") != 0)
+        return error_set(error, ERROR_MEMORY, "no memory for the content type");
     post->stored = (struct result_post){
         .endpoint = post->endpoint->config->name,
         .kind = post->endpoint->rules.kind,
@@ -318,10 +322,11 @@ static void prepare_storing(struct post *post)
         .received_at_ms = post->received_at_ms,
         .remote_address = post->client,
         .verified_by = post->outcome.verified_by,
-        .content_type = post->content_type,
+        .content_type = buffer_text(&post->content_type),
         .headers_json = buffer_bytes(&post->headers_json),
         .body = buffer_bytes(&post->body),
     };
+    return 0;
 }
 
 /* What to answer is composed here, too: the caller ends `json_out`. */
@@ -446,7 +451,10 @@ void post_handle(
         answer_challenge(post);
         return;
     }
-    prepare_storing(post);
+    if (prepare_storing(post, &error) != 0) {
+        refuse(post, &error);
+        return;
+    }
     if (store_later(post))
         return;
     struct result_receipt receipt;

@@ -151,6 +151,37 @@ static void what_is_answered_200_is_in_the_log(void **state)
     assert_int_equal(stored(f), 1);
 }
 
+/* ---- what is stored ---- */
+
+static int keep_content_type(void *context, const struct result_entry *entry)
+{
+    snprintf(context, ANSWER_BYTES, "%s", entry->content_type);
+    return 0;
+}
+
+static void a_long_content_type_is_stored_whole(void **state)
+{
+    struct fixture *f = *state;
+    char answer[ANSWER_BYTES];
+    char text[ANSWER_BYTES];
+    char type[1001];
+    struct error error = {0};
+    memset(type, 'x', sizeof(type) - 1);
+    type[sizeof(type) - 1] = '\0';
+    snprintf(text, sizeof(text), POST_HEAD "Content-Type: %s\r\nContent-Length: 2\r\n\r\n{}", type);
+    int fd = connect_to(f);
+    send_text(fd, text);
+    assert_non_null(strstr(answer_of(fd, answer), "HTTP/1.1 200 "));
+    assert_int_equal(result_log_read(f->log, 0, 10, keep_content_type, text, &error), 0);
+    assert_string_equal(text, type);
+    /* The next post uses the same memory. */
+    fd = connect_to(f);
+    send_text(fd, POST_HEAD "Content-Length: 2\r\n\r\n[]");
+    assert_non_null(strstr(answer_of(fd, answer), "HTTP/1.1 200 "));
+    assert_int_equal(result_log_read(f->log, 1, 10, keep_content_type, text, &error), 0);
+    assert_string_equal(text, "");
+}
+
 static void a_body_cut_off_by_a_stop_may_be_sent_again(void **state)
 {
     struct fixture *f = *state;
@@ -271,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_answered_200_is_in_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_long_content_type_is_stored_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_body_cut_off_by_a_stop_may_be_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_body_cut_off_by_the_sender_is_400, set_up, tear_down),
