@@ -418,6 +418,194 @@ static void posted_works_are_bounded_in_bytes(void **state)
     assert_int_equal(second.over, 1);
 }
 
+/* What a work has written when it began stays counted until it is told, not only committed. */
+static void posted_bytes_count_until_they_are_told(void **state)
+{
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, 10);
+    struct posted first = a_posted(100, GROUP_DONE);
+    struct posted second = a_posted(100, GROUP_FAILED);
+    struct posted third = a_posted(100, GROUP_DONE);
+
+    (void)state;
+    assert_true(group_commit_post(group, &first.work.group));
+    while (!group_commit_post(group, &second.work.group))
+        sched_yield();
+    assert_int_equal(first.over, 1); /* its room is free only after it was told */
+    while (!group_commit_post(group, &third.work.group))
+        sched_yield();
+    assert_int_equal(second.over, 1);
+    close_group(group, &fake);
+    assert_int_equal(third.over, 1);
+}
+
+/* ---- starting: told later, with an error ---- */
+
+struct started {
+    struct fake_work work;
+    struct error error;
+    atomic_int *order; /* how many were told before */
+    int told_as;       /* 1: first */
+    int over;
+    bool stored;
+};
+
+static void note_started(struct group_work *work, bool stored)
+{
+    struct started *started = (struct started *)work;
+
+    started->told_as = atomic_fetch_add(started->order, 1) + 1;
+    started->over++;
+    started->stored = stored;
+}
+
+static struct started a_started(atomic_int *order, enum group_outcome outcome)
+{
+    return (struct started){
+        .work = {.group = {.bytes = 10, .over = note_started}, .outcome = outcome},
+        .order = order,
+    };
+}
+
+static int start_work(struct group_commit *group, struct started *started)
+{
+    return group_commit_start(group, &started->work.group, &started->error);
+}
+
+static void started_works_are_told_once_and_in_order(void **state)
+{
+    enum { COUNT = 3000 }; /* more than a batch takes */
+    static struct started works[COUNT];
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, COUNT);
+    atomic_int order = 0;
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        works[i] = a_started(&order, GROUP_DONE);
+        assert_int_equal(start_work(group, &works[i]), 0);
+    }
+    close_group(group, &fake); /* tells what waits first */
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(works[i].over, 1);
+        assert_int_equal(works[i].told_as, i + 1);
+        assert_true(works[i].stored);
+    }
+    assert_int_equal(fake.committed_works, COUNT);
+}
+
+static void a_started_work_that_fails_is_told_its_own_error(void **state)
+{
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, 10);
+    atomic_int order = 0;
+    struct started works[] = {
+        a_started(&order, GROUP_DONE), a_started(&order, GROUP_FAILED),
+        a_started(&order, GROUP_DONE)};
+
+    (void)state;
+    hold(&fake, true);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(start_work(group, &works[i]), 0);
+    hold(&fake, false);
+    close_group(group, &fake);
+    assert_true(works[0].stored);
+    assert_false(works[1].stored);
+    assert_int_equal(works[1].error.code, ERROR_NOT_FOUND);
+    assert_true(works[2].stored);
+    assert_int_equal(order, 3);
+}
+
+static void started_works_of_a_lost_batch_are_told_that_the_store_failed(void **state)
+{
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, 10);
+    atomic_int order = 0;
+    struct started works[] = {a_started(&order, GROUP_DONE), a_started(&order, GROUP_DONE)};
+    struct started bad = a_started(&order, GROUP_LOST);
+    struct started first = a_started(&order, GROUP_DONE);
+
+    (void)state;
+    hold(&fake, true);
+    assert_int_equal(start_work(group, &first), 0);
+    wait_for_arrival(&fake); /* it is a batch of its own */
+    assert_int_equal(start_work(group, &works[0]), 0);
+    assert_int_equal(start_work(group, &bad), 0);
+    assert_int_equal(start_work(group, &works[1]), 0);
+    hold(&fake, false);
+    close_group(group, &fake);
+    assert_true(first.stored);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(works[i].over, 1);
+        assert_false(works[i].stored);
+        assert_int_equal(works[i].error.code, ERROR_STORE);
+    }
+    assert_false(bad.stored);
+    assert_int_equal(bad.error.code, ERROR_STORE);
+}
+
+static void a_commit_that_fails_is_told_to_started_works(void **state)
+{
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, 10);
+    atomic_int order = 0;
+    struct started work = a_started(&order, GROUP_DONE);
+
+    (void)state;
+    fake.fail_commit = true;
+    assert_int_equal(start_work(group, &work), 0);
+    close_group(group, &fake);
+    assert_int_equal(work.over, 1);
+    assert_false(work.stored);
+    assert_int_equal(work.error.code, ERROR_STORE);
+}
+
+static void a_full_queue_takes_no_started_work(void **state)
+{
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, 1);
+    atomic_int order = 0;
+    struct started taken = a_started(&order, GROUP_DONE);
+    struct started refused = a_started(&order, GROUP_DONE);
+
+    (void)state;
+    hold(&fake, true);
+    assert_int_equal(start_work(group, &taken), 0);
+    assert_int_equal(start_work(group, &refused), -1);
+    assert_int_equal(refused.error.code, ERROR_BUSY);
+    hold(&fake, false);
+    close_group(group, &fake);
+    assert_int_equal(taken.over, 1);
+    assert_int_equal(refused.over, 0);
+}
+
+/* Those that sleep and those that are told share batches. */
+static void submitted_and_started_works_share_a_batch(void **state)
+{
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, 10);
+    atomic_int order = 0;
+    struct started first = a_started(&order, GROUP_DONE);
+    struct started second = a_started(&order, GROUP_DONE);
+    struct submitter sleeper;
+
+    (void)state;
+    hold(&fake, true);
+    assert_int_equal(start_work(group, &first), 0);
+    wait_for_arrival(&fake);
+    start(&sleeper, group, GROUP_DONE);
+    while (group_commit_waiting(group) < 2)
+        sched_yield();
+    assert_int_equal(start_work(group, &second), 0);
+    hold(&fake, false);
+    pthread_join(sleeper.thread, NULL);
+    close_group(group, &fake);
+    assert_int_equal(sleeper.result, 0);
+    assert_true(second.stored);
+    assert_int_equal(fake.commits, 2);
+    assert_int_equal(fake.committed_works, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +620,13 @@ int main(void)
         cmocka_unit_test(a_batch_is_bounded_in_bytes),
         cmocka_unit_test(a_posted_work_is_given_back_once),
         cmocka_unit_test(posted_works_are_bounded_in_bytes),
+        cmocka_unit_test(posted_bytes_count_until_they_are_told),
+        cmocka_unit_test(started_works_are_told_once_and_in_order),
+        cmocka_unit_test(a_started_work_that_fails_is_told_its_own_error),
+        cmocka_unit_test(started_works_of_a_lost_batch_are_told_that_the_store_failed),
+        cmocka_unit_test(a_commit_that_fails_is_told_to_started_works),
+        cmocka_unit_test(a_full_queue_takes_no_started_work),
+        cmocka_unit_test(submitted_and_started_works_share_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

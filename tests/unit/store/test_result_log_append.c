@@ -179,6 +179,132 @@ static void sixty_four_threads_store_each_body_once(void **state)
     assert_int_equal(entries(*state), THREADS * POSTS);
 }
 
+/* ---- without waiting ---- */
+
+struct told {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int times; /* lock */
+    bool stored;
+    struct result_receipt receipt;
+    struct error error;
+};
+
+static void note_told(
+    void *context, const struct result_receipt *receipt, const struct error *error)
+{
+    struct told *told = context;
+
+    pthread_mutex_lock(&told->lock);
+    told->times++;
+    told->stored = error == NULL;
+    if (error != NULL)
+        told->error = *error;
+    else
+        told->receipt = *receipt;
+    pthread_cond_signal(&told->changed);
+    pthread_mutex_unlock(&told->lock);
+}
+
+static void told_init(struct told *told)
+{
+    *told = (struct told){0};
+    pthread_mutex_init(&told->lock, NULL);
+    pthread_cond_init(&told->changed, NULL);
+}
+
+static void wait_told(struct told *told)
+{
+    pthread_mutex_lock(&told->lock);
+    while (told->times == 0)
+        pthread_cond_wait(&told->changed, &told->lock);
+    pthread_mutex_unlock(&told->lock);
+}
+
+static struct result_receipt append_later(
+    struct fixture *fixture, const char *key, const char *body)
+{
+    struct result_post post = a_post(key, body);
+    struct told told;
+
+    told_init(&told);
+    fixture_succeeds(
+        result_log_append_later(fixture->log, &post, note_told, &told, &fixture->error),
+        &fixture->error);
+    wait_told(&told);
+    assert_int_equal(told.times, 1);
+    assert_true(told.stored);
+    pthread_cond_destroy(&told.changed);
+    pthread_mutex_destroy(&told.lock);
+    return told.receipt;
+}
+
+static void what_is_told_as_stored_is_in_the_log(void **state)
+{
+    struct result_receipt first = append_later(*state, "run-1", "1");
+    struct result_receipt second = append_later(*state, "run-1", "2");
+
+    assert_int_equal(entries(*state), 2);
+    assert_int_equal(first.seq, 1);
+    assert_int_equal(first.revision, 1);
+    assert_int_equal(second.revision, 2);
+    assert_false(first.duplicate || second.duplicate);
+}
+
+static void a_duplicate_is_told_the_id_of_the_first(void **state)
+{
+    struct result_receipt waited = append_text(*state, "run-1", "{}");
+    struct result_receipt told = append_later(*state, "run-1", "{}");
+
+    assert_true(told.duplicate);
+    assert_true(id_equal(&told.id, &waited.id));
+    assert_int_equal(told.seq, 2);
+}
+
+static void closing_tells_what_waits(void **state)
+{
+    enum { COUNT = 300 }; /* more than are kept spare */
+    static struct told told[COUNT];
+    struct fixture *fixture = *state;
+    struct result_post post = a_post(NULL, "{}");
+
+    for (int i = 0; i < COUNT; i++) {
+        told_init(&told[i]);
+        fixture_succeeds(
+            result_log_append_later(fixture->log, &post, note_told, &told[i], &fixture->error),
+            &fixture->error);
+    }
+    result_log_close(fixture->log);
+    fixture->log = NULL;
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(told[i].times, 1);
+        assert_true(told[i].stored);
+    }
+}
+
+/* The file is taken away under the log. */
+static void what_cannot_be_stored_is_told_why(void **state)
+{
+    struct fixture *fixture = *state;
+    struct result_post post = a_post("run-1", "{}");
+    char away[sizeof fixture->directory + 32];
+    char *log = fixture_path(fixture, "log/results.db");
+    struct told told;
+
+    snprintf(away, sizeof away, "%s/away", fixture->directory);
+    assert_int_equal(rename(log, away), 0);
+    told_init(&told);
+    fixture_succeeds(
+        result_log_append_later(fixture->log, &post, note_told, &told, &fixture->error),
+        &fixture->error);
+    wait_told(&told);
+    assert_int_equal(told.times, 1);
+    assert_false(told.stored);
+    assert_int_equal(told.error.code, ERROR_STORE);
+    assert_true(told.error.message[0] != '\0');
+    assert_int_equal(rename(away, log), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_log, teardown)
@@ -192,6 +318,10 @@ int main(void)
         CASE(what_was_appended_counts_and_wakes),
         CASE(the_newest_seq_is_published_when_the_log_is_opened),
         CASE(sixty_four_threads_store_each_body_once),
+        CASE(what_is_told_as_stored_is_in_the_log),
+        CASE(a_duplicate_is_told_the_id_of_the_first),
+        CASE(closing_tells_what_waits),
+        CASE(what_cannot_be_stored_is_told_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

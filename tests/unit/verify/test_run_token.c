@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "callbackd/text.h"
 #include "callbackd/verify.h"
 
@@ -296,6 +298,108 @@ static void a_url_is_put_together(void **state)
     buffer_fini(&url);
 }
 
+/* ---- keys made ready ---- */
+
+static void ready_keys_verify_again_and_again(void **state)
+{
+    struct error error = {0};
+    char by_a[RUN_TOKEN_TEXT_BYTES];
+    char by_b[RUN_TOKEN_TEXT_BYTES];
+    struct id known = known_run();
+    (void)state;
+    mint(&only_a, "results", by_a);
+    mint(&only_b, "results", by_b);
+    struct run_token_keys *keys = run_token_keys_new(&b_then_a, &error);
+    assert_non_null(keys);
+    for (int i = 0; i < 3; i++) {
+        struct id run = {0};
+        struct bytes forged = bytes_of_text(version_2_token);
+        assert_int_equal(
+            run_token_check(keys, "results", bytes_of_text(by_a), expiry_s - 1, &run, &error), 0);
+        assert_true(id_equal(&run, &known));
+        run = (struct id){0};
+        assert_int_equal(
+            run_token_check(keys, "results", bytes_of_text(by_b), expiry_s - 1, &run, &error), 0);
+        assert_true(id_equal(&run, &known));
+        assert_int_equal(run_token_check(keys, "other", bytes_of_text(by_a), 0, &run, &error), -1);
+        assert_int_equal(error.code, ERROR_UNAUTHORIZED);
+        assert_int_equal(run_token_check(keys, "results", forged, 0, &run, &error), -1);
+        assert_int_equal(error.code, ERROR_UNAUTHORIZED);
+    }
+    run_token_keys_free(keys);
+}
+
+/* An empty key was not handed to this process: the others still verify. */
+static void empty_keys_are_passed_over(void **state)
+{
+    struct error error = {0};
+    struct config_secret mixed[] = {{NULL, 0}, items[0], {NULL, 0}, items[1]};
+    struct config_secrets all = {mixed, 4};
+    struct config_secrets empty = {mixed, 1};
+    struct config_secrets none = {NULL, 0};
+    const struct config_secrets *useless[] = {&empty, &none};
+    char by_b[RUN_TOKEN_TEXT_BYTES];
+    struct id run;
+    (void)state;
+    mint(&only_b, "results", by_b);
+    struct run_token_keys *keys = run_token_keys_new(&all, &error);
+    assert_non_null(keys);
+    assert_int_equal(
+        run_token_check(keys, "results", bytes_of_text(by_b), expiry_s - 1, &run, &error), 0);
+    run_token_keys_free(keys);
+    for (size_t i = 0; i < 2; i++) {
+        keys = run_token_keys_new(useless[i], &error);
+        assert_non_null(keys);
+        assert_int_equal(
+            run_token_check(keys, "results", bytes_of_text(by_b), expiry_s - 1, &run, &error), -1);
+        assert_int_equal(error.code, ERROR_UNAUTHORIZED);
+        run_token_keys_free(keys);
+    }
+    run_token_keys_free(NULL);
+}
+
+struct checker {
+    pthread_t thread;
+    const struct run_token_keys *keys;
+    const char *token;
+    int failures;
+};
+
+static void *check_many(void *argument)
+{
+    struct checker *checker = argument;
+    for (int i = 0; i < 200; i++) {
+        struct error error = {0};
+        struct id run;
+        checker->failures += run_token_check(
+                                 checker->keys, "results", bytes_of_text(checker->token),
+                                 expiry_s - 1, &run, &error) != 0;
+    }
+    return NULL;
+}
+
+static void threads_share_ready_keys(void **state)
+{
+    enum { THREADS = 8 };
+    struct checker checkers[THREADS];
+    struct error error = {0};
+    char tokens[2][RUN_TOKEN_TEXT_BYTES];
+    (void)state;
+    mint(&only_a, "results", tokens[0]);
+    mint(&only_b, "results", tokens[1]);
+    struct run_token_keys *keys = run_token_keys_new(&a_then_b, &error);
+    assert_non_null(keys);
+    for (int i = 0; i < THREADS; i++) {
+        checkers[i] = (struct checker){.keys = keys, .token = tokens[i % 2]};
+        assert_int_equal(pthread_create(&checkers[i].thread, NULL, check_many, &checkers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(checkers[i].thread, NULL);
+        assert_int_equal(checkers[i].failures, 0);
+    }
+    run_token_keys_free(keys);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +419,9 @@ int main(void)
         cmocka_unit_test(expiry_is_the_longer_of_lifetime_and_deadline_plus_a_day),
         cmocka_unit_test(expiry_is_rounded_up_and_does_not_overflow),
         cmocka_unit_test(a_url_is_put_together),
+        cmocka_unit_test(ready_keys_verify_again_and_again),
+        cmocka_unit_test(empty_keys_are_passed_over),
+        cmocka_unit_test(threads_share_ready_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
