@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Makes a store with many results in it, as if they had come over the last weeks: every one has
 its row in the log, its decision, its run, and a job that ended well. Written with SQL, not posted."""
+import hashlib
 import json
 import sqlite3
 import time
@@ -19,7 +20,7 @@ RECEIVED = f"""{ROWS} INSERT INTO received (seq, id, endpoint, kind, key, run_id
     content_type, size, sha256, headers, body)
 SELECT n, {RESULT}, 'results', 'workflow-result', {RUN}, {RUN}, 1000000 + n, '', 'success', '', '',
     'callback', 1, :start + n, '127.0.0.1', 'run-token', 'application/json', length(:body),
-    randomblob(32), :headers, CAST(:body AS BLOB) FROM rows"""
+    :sha256, :headers, CAST(:body AS BLOB) FROM rows"""
 RUNS = f"""{ROWS} INSERT INTO runs (seq, id, state, workflow, endpoint, execution_id, registered_at,
     launched_at, completed_at, result_id)
 SELECT n, {RUN}, 'completed', '', 'results', 1000000 + n, :start + n, :start + n, :start + n,
@@ -29,7 +30,7 @@ RESULTS = f"""{ROWS} INSERT INTO results (seq, id, endpoint, key, kind, executio
     remote_address, verified_by, content_type, size, sha256)
 SELECT n, {RESULT}, 'results', {RUN}, 'workflow-result', 1000000 + n, {RUN}, '', '', 'success', 0,
     1, 'callback', 1, 0, :start + n, '127.0.0.1', 'run-token', 'application/json', length(:body),
-    randomblob(32) FROM rows"""
+    :sha256 FROM rows"""
 JOBS = f"""{ROWS} INSERT INTO jobs (seq, id, hook, result_seq, state, attempts_made, next_at,
     created_at, ended_at, replay, cancel_requested)
 SELECT n, {JOB}, 'next', n, 'succeeded', 1, 0, :start + n, :start + n, 0, 0 FROM rows"""
@@ -41,11 +42,11 @@ def _body():
     return body[:-4] + "x" * (BODY_BYTES - len(body)) + body[-4:]
 
 
-def _fill(path, statements, count, say):
+def _fill(path, statements, count, start, say):
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA synchronous = OFF")
     database.execute("PRAGMA cache_size = -200000")
-    values = {"start": int(time.time() * 1000) - count, "body": _body(),
+    values = {"start": start, "body": _body(), "sha256": hashlib.sha256(_body().encode()).digest(),
               "headers": '[["host","127.0.0.1"],["content-type","application/json"]]'}
     for first in range(1, count + 1, CHUNK):
         values.update(first=first, last=min(first + CHUNK - 1, count))
@@ -59,7 +60,8 @@ def _fill(path, statements, count, say):
 
 def fill(store, count, say):
     """`store`: a directory that a callbackd has prepared, which does not run now."""
-    _fill(store / "log/results.db", [RECEIVED], count, say).close()
-    state = _fill(store / "state/state.db", [RUNS, RESULTS, JOBS], count, say)
+    start = int(time.time() * 1000) - count
+    _fill(store / "log/results.db", [RECEIVED], count, start, say).close()
+    state = _fill(store / "state/state.db", [RUNS, RESULTS, JOBS], count, start, say)
     state.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('cursor', ?)", (count,))
     state.close()
