@@ -31,6 +31,10 @@
     M(UNAVAILABLE, "unavailable", COUNTER, "Posts answered 503")                                   \
     M(STORE_BATCHES, "store_batches", COUNTER, "Transactions synced to the log")                   \
     M(STORE_ERRORS, "store_errors", COUNTER, "Transactions that the log could not commit")         \
+    M(STORE_CHECK_RUNNING, "store_check_running", GAUGE,                                           \
+      "1 while the store is checked after an unclean stop")                                        \
+    M(STORE_CHECK_FINDINGS, "store_check_findings", GAUGE,                                         \
+      "What that check found wrong so far: anything but 0 is damage")                              \
     M(REJECTED_DROPPED, "rejected_dropped", COUNTER,                                               \
       "Refused posts that could not be kept among the rejected")                                   \
     M(LOG_SEQ, "log_seq", GAUGE, "Sequence number of the newest entry of the log")                 \

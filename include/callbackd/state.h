@@ -67,6 +67,13 @@ int state_cursor_set(struct state_tx *tx, int64_t seq, struct error *error);
 int state_rejected_cursor_get(struct state_tx *tx, int64_t *seq_out, struct error *error);
 int state_rejected_cursor_set(struct state_tx *tx, int64_t seq, struct error *error);
 
+/* ---- in use ---- */
+
+/* Marks the store as in use. *unclean_out: its last user has not said that it closed it well. */
+int state_mark_open(struct state_tx *tx, bool *unclean_out, struct error *error);
+/* Said at a clean stop, and only of a store that is sound. */
+int state_mark_closed(struct state_tx *tx, struct error *error);
+
 /* ---- runs: the ledger ---- */
 
 enum run_state {

@@ -41,22 +41,6 @@ int store_prepare(const char *directory, struct error *error);
 int store_lock(
     const char *directory, const char *name, int64_t wait_ms, int *fd_out, struct error *error);
 
-/*
- * An online copy into `target`, a directory that is not there or holds no store: a store of its
- * own, to be opened or moved in the place of another. Beside a running daemon; holds its log up for
- * nobody, but the state's write-ahead file grows while the state is copied. A copy that failed is
- * not a store.
- */
-int store_backup(const char *directory, const char *target, struct error *error);
-
-/* One thing that is wrong, as a line for people. */
-typedef void store_finding_visitor(void *context, const char *finding);
-/* Checks both databases, beside a running daemon too: long (seconds for each million results), for
- * the background. 0: it could be done, *findings_out says how much is wrong; -1: it could not. */
-int store_check(
-    const char *directory, store_finding_visitor *visit, void *context, int64_t *findings_out,
-    struct error *error);
-
 struct result_log;
 
 struct result_log_options {

@@ -48,6 +48,8 @@ extern const struct verb verb_pause;
 extern const struct verb verb_resume;
 extern const struct verb verb_rejected;
 extern const struct verb verb_status;
+extern const struct verb verb_backup;
+extern const struct verb verb_check;
 extern const struct verb verb_url;
 extern const struct verb verb_help;
 

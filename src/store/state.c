@@ -177,3 +177,20 @@ int state_rejected_cursor_set(struct state_tx *tx, int64_t seq, struct error *er
 {
     return set_number(tx, "rejected_cursor", seq, error);
 }
+
+/* ---- in use ---- */
+
+int state_mark_open(struct state_tx *tx, bool *unclean_out, struct error *error)
+{
+    int64_t was_open;
+
+    if (get_number(tx, "open", &was_open, error) < 0 || set_number(tx, "open", 1, error) < 0)
+        return -1;
+    *unclean_out = was_open != 0;
+    return 0;
+}
+
+int state_mark_closed(struct state_tx *tx, struct error *error)
+{
+    return set_number(tx, "open", 0, error);
+}

@@ -1,26 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An online copy. State first, then the log, so that the copy's log has all that
- * the copy's state speaks of. The state changes in place and is copied page by
- * page inside one reading; the log only grows and is copied row by row in slices,
- * so that its write-ahead file can be emptied between them however large it is.
+ * the copy's state speaks of. It is made in a folder of its own and takes its place
+ * at the end, the state before the log: whatever is there when the power goes, no
+ * daemon takes it for a store whose log must be read anew.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "backup_private.h"
 #include "callbackd/os.h"
 #include "callbackd/store.h"
 #include "paths.h"
 #include "statement.h"
 
+#define WORK_DIRECTORY "incomplete"
+
 enum {
-    CACHE_KIB = 4096,
-    SLICE_ROWS = 1000,
-    SLICE_BYTES = 32 * 1024 * 1024,
+    CACHE_KIB = 64 * 1024, /* keys that come in no order find their page in memory */
+    TARGET_MODE = 0700,
+    HOLD_WAIT_MS = 10000,
 };
 
-/* One connection to a file of a store; the path is made and forgotten here. */
-static struct db *open_file(
+/* ---- one file ---- */
+
+struct db *backup_open(
     const char *directory, const char *file, const struct schema *schema, enum db_use use,
     struct error *error)
 {
@@ -35,172 +43,173 @@ static struct db *open_file(
     return db_open(&options, error);
 }
 
-/* ---- the state ---- */
-
-static int copy_pages(struct db *from, struct db *to, struct error *error)
+struct db *backup_target(
+    const struct backup *backup, const char *file, const struct schema *schema, struct error *error)
 {
-    sqlite3_backup *backup = sqlite3_backup_init(db_handle(to), "main", db_handle(from), "main");
-    int code;
+    struct db *db = backup_open(backup->work, file, schema, DB_WRITE, error);
 
-    if (backup == NULL)
-        return db_fail(to, sqlite3_extended_errcode(db_handle(to)), error);
-    (void)sqlite3_backup_step(backup, -1);
-    code = sqlite3_backup_finish(backup);
-    return code == SQLITE_OK ? 0 : db_fail(to, code, error);
+    if (db == NULL)
+        return NULL;
+    if (db_script(db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", error) == 0)
+        return db;
+    db_close(db);
+    return NULL;
 }
 
-static int copy_state(const char *directory, const char *target, struct error *error)
+int backup_target_sync(struct db *db, struct error *error)
 {
-    struct db *from = open_file(directory, STORE_STATE_FILE, &schema_state, DB_READ, error);
-    struct db *to = NULL;
+    sqlite3_file *file = NULL;
+    int code = sqlite3_file_control(db_handle(db), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+    if (code == SQLITE_OK)
+        code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    return code == SQLITE_OK ? 0 : db_fail(db, code, error);
+}
+
+int backup_target_seal(struct db *db, struct error *error)
+{
     bool busy;
-    int result = -1;
 
-    if (from != NULL)
-        to = open_file(target, STORE_STATE_FILE, &schema_state, DB_WRITE, error);
-    if (to != NULL && copy_pages(from, to, error) == 0)
-        result = db_checkpoint_truncate(to, &busy, error);
-    db_close(to);
-    db_close(from);
-    return result;
-}
-
-/* ---- the log ---- */
-
-/* A table that only grows, by its seq. */
-struct grown_table {
-    const char *slice; /* seq and size of the rows that follow a seq */
-    const char *copy;  /* the rows after one seq, up to another */
-};
-
-static int find_slice(
-    struct db *db, const char *sql, int64_t after_seq, int64_t *last_out, struct error *error)
-{
-    STATEMENT rows = {0};
-    int64_t bytes = 0;
-    int stepped;
-
-    *last_out = after_seq;
-    if (statement_open(&rows, db, sql, error) < 0)
+    if (db_script(db, "PRAGMA journal_mode = WAL", error) < 0 ||
+        db_checkpoint_truncate(db, &busy, error) < 0)
         return -1;
-    statement_bind_int64(&rows, after_seq);
-    statement_bind_int64(&rows, SLICE_ROWS);
-    while (bytes < SLICE_BYTES && (stepped = statement_step(&rows, error)) == 1) {
-        *last_out = statement_int64(&rows, 0);
-        bytes += statement_int64(&rows, 1);
-    }
-    return bytes < SLICE_BYTES && stepped < 0 ? -1 : 0;
+    return backup_target_sync(db, error);
 }
 
-static int copy_table(struct db *to, const struct grown_table *table, struct error *error)
+void backup_progress(const struct backup *backup, const char *file, int64_t done, int64_t all)
 {
-    int64_t after_seq = 0;
-    int64_t last_seq;
-
-    while (find_slice(to, table->slice, after_seq, &last_seq, error) == 0) {
-        STATEMENT copy = {0};
-
-        if (last_seq == after_seq)
-            return 0;
-        if (statement_open(&copy, to, table->copy, error) < 0)
-            return -1;
-        statement_bind_int64(&copy, after_seq);
-        statement_bind_int64(&copy, last_seq);
-        if (statement_run(&copy, error) < 0)
-            return -1;
-        after_seq = last_seq;
-    }
-    return -1;
+    if (backup->options->progress != NULL && all > 0)
+        backup->options->progress(backup->options->context, file, (int)(done * 100 / all));
 }
 
-/* The numbering goes on where it stood, also when the newest rows are gone. */
-static int copy_numbering(struct db *to, struct error *error)
-{
-    return db_script(
-        to,
-        "BEGIN IMMEDIATE; DELETE FROM main.sqlite_sequence;"
-        "INSERT INTO main.sqlite_sequence (name, seq) SELECT name, seq FROM source.sqlite_sequence;"
-        "COMMIT",
-        error);
-}
+/* ---- where it is made, and where it goes ---- */
 
-static int copy_log_tables(struct db *to, struct error *error)
+static int refuse_existing(
+    const char *target, const char *name, const char *what_it_is, struct error *error)
 {
-    static const struct grown_table received = {
-        .slice = "SELECT seq, size FROM source.received WHERE seq > ? ORDER BY seq LIMIT ?",
-        .copy = "INSERT INTO main.received SELECT * FROM source.received"
-                " WHERE seq > ? AND seq <= ?",
-    };
-    static const struct grown_table rejected = {
-        .slice = "SELECT seq, length(body) FROM source.rejected WHERE seq > ?"
-                 " ORDER BY seq LIMIT ?",
-        .copy = "INSERT INTO main.rejected SELECT * FROM source.rejected"
-                " WHERE seq > ? AND seq <= ?",
-    };
-
-    /* Rejected posts first: the numbering is that of the moment after the last slice. */
-    if (copy_table(to, &rejected, error) < 0 || copy_table(to, &received, error) < 0)
-        return -1;
-    return copy_numbering(to, error);
-}
-
-static int attach_source(struct db *to, const char *directory, struct error *error)
-{
-    CLEANUP_FREE char *path = os_path_join(directory, STORE_LOG_FILE);
-    STATEMENT attach = {0};
+    CLEANUP_FREE char *path = os_path_join(target, name);
+    struct stat status;
 
     if (path == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a path");
-    if (statement_open(&attach, to, "ATTACH ? AS source", error) < 0)
-        return -1;
-    statement_bind_text(&attach, path);
-    return statement_run(&attach, error);
+    if (lstat(path, &status) == 0)
+        return error_set(error, ERROR_CONFLICT, "%s %s: %s", target, what_it_is, path);
+    return errno == ENOENT ? 0 : error_set_errno(error, ERROR_IO, errno, "%s", path);
 }
 
-/* Opened once by itself, so that a log that is not ours or not there is recognised. */
-static int check_source(const char *directory, struct error *error)
+static int make_work_directory(const char *target, const char *work, struct error *error)
 {
-    struct db *from = open_file(directory, STORE_LOG_FILE, &schema_results, DB_READ, error);
-
-    db_close(from);
-    return from != NULL ? 0 : -1;
+    if (os_make_directories(target, TARGET_MODE, error) < 0 ||
+        refuse_existing(target, STORE_LOG_DIRECTORY, "holds a store already", error) < 0 ||
+        refuse_existing(target, STORE_STATE_DIRECTORY, "holds a store already", error) < 0 ||
+        refuse_existing(
+            target, WORK_DIRECTORY, "holds a copy that is being made, or was broken off", error) <
+            0)
+        return -1;
+    if (mkdir(work, TARGET_MODE) < 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot make %s", work);
+    return 0;
 }
 
-static int copy_log(const char *directory, const char *target, struct error *error)
+static void remove_file(const char *directory, const char *file, const char *end)
 {
-    struct db *to;
-    bool busy;
-    int result = -1;
+    char path[4096];
 
-    if (check_source(directory, error) < 0)
+    snprintf(path, sizeof path, "%s/%s%s", directory, file, end);
+    (void)remove(path);
+}
+
+/* What this program made there, and nothing else. */
+static void remove_work(const char *work)
+{
+    static const char *const ends[] = {"-wal", "-shm", "-journal", ""};
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        remove_file(work, STORE_LOG_FILE, ends[i]);
+        remove_file(work, STORE_STATE_FILE, ends[i]);
+    }
+    remove_file(work, STORE_LOG_DIRECTORY, "");
+    remove_file(work, STORE_STATE_DIRECTORY, "");
+    (void)rmdir(work);
+}
+
+static int sync_directory(const char *path, struct error *error)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) < 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot sync %s", path);
+    return 0;
+}
+
+static int measure(const char *work, const char *file, int64_t *bytes_out, struct error *error)
+{
+    CLEANUP_FREE char *path = os_path_join(work, file);
+    struct stat status;
+
+    if (path == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a path");
+    if (stat(path, &status) < 0)
+        return error_set_errno(error, ERROR_IO, errno, "%s", path);
+    *bytes_out = status.st_size;
+    return 0;
+}
+
+static int move_folder(
+    const char *work, const char *target, const char *folder, struct error *error)
+{
+    CLEANUP_FREE char *from = os_path_join(work, folder);
+    CLEANUP_FREE char *to = os_path_join(target, folder);
+
+    if (from == NULL || to == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a path");
+    if (sync_directory(from, error) < 0)
         return -1;
-    to = open_file(target, STORE_LOG_FILE, &schema_results, DB_WRITE, error);
-    if (to == NULL)
+    if (rename(from, to) < 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot move %s to %s", from, to);
+    return sync_directory(target, error);
+}
+
+static int take_place(struct backup *backup, struct error *error)
+{
+    const char *target = backup->options->target;
+
+    if (measure(backup->work, STORE_LOG_FILE, &backup->figures.log_bytes, error) < 0 ||
+        measure(backup->work, STORE_STATE_FILE, &backup->figures.state_bytes, error) < 0 ||
+        move_folder(backup->work, target, STORE_STATE_DIRECTORY, error) < 0 ||
+        move_folder(backup->work, target, STORE_LOG_DIRECTORY, error) < 0)
         return -1;
-    if (attach_source(to, directory, error) == 0 && copy_log_tables(to, error) == 0)
-        result = db_checkpoint_truncate(to, &busy, error);
-    db_close(to);
-    return result;
+    (void)rmdir(backup->work);
+    return 0;
 }
 
 /* ---- the whole ---- */
 
-static int refuse_store(const char *target, const char *folder, struct error *error)
+static int copy(struct backup *backup, struct error *error)
 {
-    CLEANUP_FREE char *path = os_path_join(target, folder);
-
-    if (path == NULL)
-        return error_set(error, ERROR_MEMORY, "no memory for a path");
-    if (access(path, F_OK) == 0)
-        return error_set(error, ERROR_CONFLICT, "%s is there already", path);
-    return 0;
+    if (store_prepare(backup->work, error) < 0 || backup_state(backup, error) < 0 ||
+        backup_log(backup, error) < 0)
+        return -1;
+    return take_place(backup, error);
 }
 
-int store_backup(const char *directory, const char *target, struct error *error)
+int store_backup(
+    const struct store_backup_options *options, struct store_backup_figures *figures_out,
+    struct error *error)
 {
-    if (refuse_store(target, STORE_LOG_DIRECTORY, error) < 0 ||
-        refuse_store(target, STORE_STATE_DIRECTORY, error) < 0 ||
-        store_prepare(target, error) < 0 || copy_state(directory, target, error) < 0)
+    CLEANUP_FREE char *work = os_path_join(options->target, WORK_DIRECTORY);
+    CLEANUP_FD int hold = -1;
+    struct backup backup = {.directory = options->directory, .work = work, .options = options};
+
+    if (work == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a path");
+    if (store_hold_removal(options->directory, HOLD_WAIT_MS, &hold, error) < 0 ||
+        make_work_directory(options->target, work, error) < 0)
         return -1;
-    return copy_log(directory, target, error);
+    if (copy(&backup, error) < 0) {
+        remove_work(work);
+        return -1;
+    }
+    *figures_out = backup.figures;
+    return 0;
 }

@@ -1,49 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /* Is what is stored what we wrote? Reads everything, so it takes as long as that does. */
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "callbackd/os.h"
-#include "callbackd/store.h"
+#include "check_private.h"
 #include "paths.h"
 #include "statement.h"
 
-enum { CACHE_KIB = 8192, FINDING_BYTES = 512 };
+enum { CACHE_KIB = 8192, FINDING_BYTES = 512, TOLD_MAX = 100 };
 
-struct check {
-    const char *file;
-    store_finding_visitor *visit;
-    void *context;
-    int64_t findings;
-};
-
-static void report(struct check *check, const char *text)
+void check_found(struct check *check, const char *file, const char *format, ...)
 {
+    char text[FINDING_BYTES];
     char finding[FINDING_BYTES];
+    va_list arguments;
 
-    snprintf(finding, sizeof finding, "%s: %s", check->file, text);
-    check->findings++;
-    check->visit(check->context, finding);
+    if (check->figures.findings++ >= TOLD_MAX)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    for (char *at = text; (at = strchr(at, '\n')) != NULL;)
+        *at = ' '; /* a finding is a line */
+    snprintf(finding, sizeof finding, "%s: %.*s", file, FINDING_BYTES - 64, text);
+    check->options->found(check->options->context, finding);
 }
 
-/* Each row of `sql` is a finding, but for the one word "ok". */
-static int report_rows(struct check *check, struct db *db, const char *sql, struct error *error)
+bool check_is_stopped(const struct check *check)
 {
-    STATEMENT rows = {0};
-    int stepped;
+    return check->options->stop != NULL && atomic_load(check->options->stop);
+}
 
-    if (statement_open(&rows, db, sql, error) < 0)
+int check_stopped(struct error *error)
+{
+    return error_set(error, ERROR_BUSY, "the check was told to stop");
+}
+
+int check_absorb(struct check *check, const char *file, struct error *error)
+{
+    if (error->code != ERROR_CORRUPT)
         return -1;
-    while ((stepped = statement_step(&rows, error)) == 1) {
-        if (strcmp(statement_text(&rows, 0), "ok") != 0)
-            report(check, statement_text(&rows, 0));
-    }
-    return stepped;
+    check_found(check, file, "%s", error->message);
+    return 0;
 }
 
 static struct db *open_file(
-    const char *directory, const char *file, const struct schema *schema, struct error *error)
+    struct check *check, const char *file, const struct schema *schema, struct error *error)
 {
-    CLEANUP_FREE char *path = os_path_join(directory, file);
+    CLEANUP_FREE char *path = os_path_join(check->options->directory, file);
     const struct db_options options = {
         .path = path, .schema = schema, .use = DB_READ, .cache_kib = CACHE_KIB};
 
@@ -54,80 +61,34 @@ static struct db *open_file(
     return db_open(&options, error);
 }
 
-static int check_log(
-    struct check *check, const char *directory, int64_t *last_out, struct error *error)
+static int run(struct check *check, struct error *error)
 {
-    struct db *db = open_file(directory, STORE_LOG_FILE, &schema_results, error);
-    int result;
-
-    if (db == NULL)
+    check->state = open_file(check, STORE_STATE_FILE, &schema_state, error);
+    if (check->state == NULL)
+        return check_absorb(check, STORE_STATE_FILE, error);
+    check->log = open_file(check, STORE_LOG_FILE, &schema_results, error);
+    if (check->log == NULL)
+        return check_absorb(check, STORE_LOG_FILE, error);
+    if ((check->options->parts & STORE_CHECK_ROWS) != 0 && check_rows(check, error) < 0)
         return -1;
-    check->file = STORE_LOG_FILE;
-    result = report_rows(check, db, "PRAGMA quick_check(20)", error);
-    if (result == 0)
-        result = db_number(
-            db, "SELECT seq FROM sqlite_sequence WHERE name = 'received'", last_out, error);
-    db_close(db);
-    return result;
-}
-
-static int check_state_rows(struct check *check, struct db *db, struct error *error)
-{
-    static const char *const questions[] = {
-        "PRAGMA quick_check(20)",
-        "SELECT format('row %d of %s has lost its %s', rowid, \"table\", parent)"
-        " FROM pragma_foreign_key_check LIMIT 20",
-        "SELECT format('job_counts says %d jobs of %s are %s, there are %d', c.jobs, c.hook,"
-        " c.state, n.jobs) FROM job_counts AS c JOIN (SELECT hook, state, count(*) AS jobs FROM "
-        "jobs"
-        " INDEXED BY jobs_hook_state GROUP BY hook, state) AS n USING (hook, state)"
-        " WHERE c.jobs <> n.jobs LIMIT 20",
-        /* A line in which all are held never moves again. */
-        "SELECT format('job %s waits behind nobody in the line %s of %s', id, order_key, hook)"
-        " FROM jobs AS j INDEXED BY jobs_line WHERE held = 1 AND order_key IS NOT NULL"
-        " AND state IN ('waiting', 'retrying', 'running')"
-        " AND NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_line WHERE o.hook = j.hook"
-        " AND o.order_key = j.order_key AND o.held = 0"
-        " AND o.state IN ('waiting', 'retrying', 'running')) LIMIT 20",
-    };
-
-    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
-        if (report_rows(check, db, questions[i], error) < 0)
-            return -1;
-    }
+    if ((check->options->parts & STORE_CHECK_STRUCTURE) != 0)
+        return check_structure(check, error);
     return 0;
 }
 
-static int check_state(
-    struct check *check, const char *directory, int64_t *cursor_out, struct error *error)
-{
-    struct db *db = open_file(directory, STORE_STATE_FILE, &schema_state, error);
-    int result;
-
-    if (db == NULL)
-        return -1;
-    check->file = STORE_STATE_FILE;
-    result = check_state_rows(check, db, error);
-    if (result == 0)
-        result = db_number(db, "SELECT value FROM meta WHERE name = 'cursor'", cursor_out, error);
-    db_close(db);
-    return result;
-}
-
-/* The state first: meanwhile the log only grows. */
 int store_check(
-    const char *directory, store_finding_visitor *visit, void *context, int64_t *findings_out,
+    const struct store_check_options *options, struct store_check_figures *figures_out,
     struct error *error)
 {
-    struct check check = {.visit = visit, .context = context};
-    int64_t cursor = 0;
-    int64_t last_seq = 0;
+    struct check check = {.options = options};
+    struct error own = {0};
+    int result = run(&check, &own);
 
-    if (check_state(&check, directory, &cursor, error) < 0 ||
-        check_log(&check, directory, &last_seq, error) < 0)
-        return -1;
-    if (cursor > last_seq)
-        report(&check, "ends before what the state has read: it is not the log of this state");
-    *findings_out = check.findings;
-    return 0;
+    db_close(check.log);
+    db_close(check.state);
+    if (result == 0)
+        *figures_out = check.figures;
+    else if (error != NULL)
+        *error = own;
+    return result;
 }

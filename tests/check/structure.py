@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROOMS = ["base", "result", "config", "verify", "store", "launch", "hooks", "http", "callbackd"]
 # Rooms beside the tower see what is named here.
 SIDE_ROOMS = {
-    "callbackctl": {"base", "result", "config", "verify", "launch", "hooks"},
+    "callbackctl": {"base", "result", "config", "verify", "store", "launch", "hooks"},
     "document": {"base", "config"},
 }
 # Which room opens which door of include/callbackd/.
@@ -28,7 +28,7 @@ DOORS = {
     "result": {"body", "canonical", "json", "json_scan"},
     "config": {"config"},
     "verify": {"verify"},
-    "store": {"state", "store"},
+    "store": {"state", "store", "upkeep"},
     "launch": {"http_client", "ledger", "promptlayer", "reconciler"},
     "hooks": {"hooks", "hook_trial"},
     "http": {"admin", "receiver"},

@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "state_fixture.h"
+#include "upkeep_fixture.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
-static int insert_result(struct state_tx *tx, void *context, struct error *error)
+static int back_up(struct fixture *fixture, const char *target)
 {
-    if (state_result_insert(tx, context, error) != 0)
-        return -1;
-    return state_cursor_set(tx, ((struct result_record *)context)->seq, error);
-}
+    const struct store_backup_options options = {.directory = fixture->directory, .target = target};
+    struct store_backup_figures figures;
 
-static int setup_both(void **state)
-{
-    struct fixture *fixture;
-
-    setup_log(state);
-    fixture = *state;
-    fixture->state = state_open(fixture->directory, &fixture->error);
-    fixture_succeeds(fixture->state == NULL ? -1 : 0, &fixture->error);
-    return 0;
-}
-
-static void both(struct fixture *fixture, const char *body)
-{
-    struct result_record result = a_result(append_text(fixture, NULL, body).seq);
-
-    writes(fixture, insert_result, &result);
+    return store_backup(&options, &figures, &fixture->error);
 }
 
 static struct fixture backed_up(struct fixture *fixture)
@@ -35,25 +18,8 @@ static struct fixture backed_up(struct fixture *fixture)
     struct fixture copy;
 
     fixture_make_directory(&copy);
-    fixture_succeeds(
-        store_backup(fixture->directory, copy.directory, &fixture->error), &fixture->error);
+    fixture_succeeds(back_up(fixture, copy.directory), &fixture->error);
     return copy;
-}
-
-static void print_finding(void *context, const char *finding)
-{
-    (void)context;
-    print_message("%s\n", finding);
-}
-
-static int64_t findings(struct fixture *fixture)
-{
-    int64_t count = -1;
-
-    fixture_succeeds(
-        store_check(fixture->directory, print_finding, NULL, &count, &fixture->error),
-        &fixture->error);
-    return count;
 }
 
 static void open_copy(struct fixture *copy)
@@ -138,7 +104,7 @@ static void *keep_posting(void *argument)
 
         if (result_log_append(load->fixture->log, &post, &receipt, NULL) != 0)
             return load;
-        result = a_result(receipt.seq);
+        result = decided(load->fixture->log, receipt.seq);
         if (state_write(load->fixture->state, insert_result, &result, NULL) != 0)
             return load;
     }
@@ -165,87 +131,139 @@ static void a_copy_under_load_fits_together(void **state)
     assert_null(failed);
 }
 
+static void a_copy_takes_what_was_there_when_it_began(void **state)
+{
+    struct fixture *fixture = *state;
+    struct load load = {.fixture = fixture};
+    pthread_t thread;
+    void *failed = NULL;
+    int before = 50;
+
+    for (int i = 0; i < before; i++)
+        both(fixture, "x");
+    assert_int_equal(pthread_create(&thread, NULL, keep_posting, &load), 0);
+    struct fixture copy = backed_up(fixture);
+    atomic_store(&load.stop, true);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    open_copy(&copy);
+    assert_true(entries(&copy) >= before);
+    fixture_close(&copy);
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat status;
+
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_mode & 0777;
+}
+
+static void a_copy_is_private_and_has_nothing_beside_the_store(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture outer;
+    struct fixture copy;
+
+    fixture_make_directory(&outer);
+    copy = outer;
+    snprintf(copy.directory, sizeof copy.directory, "%.200s/new", outer.directory);
+    both(fixture, "x");
+    fixture_succeeds(back_up(fixture, copy.directory), &fixture->error);
+    assert_int_equal(mode_of(copy.directory), 0700);
+    assert_int_equal(mode_of(fixture_path(&copy, "log")), 0700);
+    assert_int_equal(mode_of(fixture_path(&copy, "log/results.db")), 0600);
+    assert_int_equal(mode_of(fixture_path(&copy, "state/state.db")), 0600);
+    assert_int_equal(access(fixture_path(&copy, "incomplete"), F_OK), -1);
+    assert_int_equal(access(fixture_path(&copy, "log/results.db-wal"), F_OK), -1);
+    assert_int_equal(access(fixture_path(&copy, "state/state.db-wal"), F_OK), -1);
+    fixture_remove_directory(&outer);
+}
+
+static void a_copy_that_failed_leaves_nothing_in_the_way(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture copy;
+    char away[300];
+
+    fixture_make_directory(&copy);
+    both(fixture, "x");
+    snprintf(away, sizeof away, "%s/away", fixture->directory);
+    assert_int_equal(rename(fixture_path(fixture, "log"), away), 0);
+    assert_int_equal(back_up(fixture, copy.directory), -1);
+    assert_int_equal(rename(away, fixture_path(fixture, "log")), 0);
+    assert_int_equal(access(fixture_path(&copy, "state"), F_OK), -1);
+    fixture_succeeds(back_up(fixture, copy.directory), &fixture->error);
+    assert_int_equal(findings(&copy), 0);
+    fixture_remove_directory(&copy);
+}
+
+static void a_copy_that_was_broken_off_is_in_the_way(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture copy;
+
+    fixture_make_directory(&copy);
+    assert_int_equal(mkdir(fixture_path(&copy, "incomplete"), 0700), 0);
+    assert_int_equal(back_up(fixture, copy.directory), -1);
+    assert_int_equal(fixture->error.code, ERROR_CONFLICT);
+    assert_non_null(strstr(fixture->error.message, "incomplete"));
+    fixture_remove_directory(&copy);
+}
+
+static void a_copy_and_retention_exclude_each_other(void **state)
+{
+    struct fixture *fixture = *state;
+    int hold = -1;
+    int second = -1;
+
+    fixture_succeeds(
+        store_hold_removal(fixture->directory, 0, &hold, &fixture->error), &fixture->error);
+    assert_int_equal(store_hold_removal(fixture->directory, 0, &second, &fixture->error), -1);
+    assert_int_equal(fixture->error.code, ERROR_BUSY);
+    close(hold);
+    fixture_succeeds(
+        store_hold_removal(fixture->directory, 0, &second, &fixture->error), &fixture->error);
+    close(second);
+}
+
+static int mark_open(struct state_tx *tx, void *context, struct error *error)
+{
+    return state_mark_open(tx, context, error);
+}
+
+static int mark_closed(struct state_tx *tx, void *context, struct error *error)
+{
+    (void)context;
+    return state_mark_closed(tx, error);
+}
+
+static void a_copy_is_checked_when_it_is_first_used(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture copy;
+    bool unclean = true;
+
+    writes(fixture, mark_open, &unclean);
+    assert_false(unclean);
+    writes(fixture, mark_open, &unclean);
+    assert_true(unclean);
+    writes(fixture, mark_closed, NULL);
+    copy = backed_up(fixture);
+    writes(fixture, mark_open, &unclean);
+    assert_false(unclean);
+    open_copy(&copy);
+    writes(&copy, mark_open, &unclean);
+    assert_true(unclean);
+    fixture_close(&copy);
+}
+
 static void a_directory_in_use_is_not_written_over(void **state)
 {
     struct fixture *fixture = *state;
 
-    assert_int_equal(store_backup(fixture->directory, fixture->directory, &fixture->error), -1);
+    assert_int_equal(back_up(fixture, fixture->directory), -1);
     assert_int_equal(fixture->error.code, ERROR_CONFLICT);
-}
-
-/* ---- checking ---- */
-
-static void run_sql(const char *path, const char *sql)
-{
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
-static void a_sound_store_has_no_findings(void **state)
-{
-    both(*state, "x");
-    assert_int_equal(findings(*state), 0);
-}
-
-static void a_log_that_ends_before_the_cursor_is_found(void **state)
-{
-    struct fixture *fixture = *state;
-
-    both(fixture, "x");
-    run_sql(fixture_path(fixture, "state/state.db"), "UPDATE meta SET value = 99");
-    assert_int_equal(findings(fixture), 1);
-}
-
-#define JOB                                                                                        \
-    "INSERT INTO jobs (id, hook, result_seq, state, attempts_made, next_at, created_at, replay,"   \
-    " cancel_requested, order_key, held) "
-
-static void rows_that_lost_their_parent_are_found(void **state)
-{
-    struct fixture *fixture = *state;
-
-    run_sql(
-        fixture_path(fixture, "state/state.db"),
-        JOB "VALUES ('x', 'notify', 77, 'waiting', 0, 0, 0, 0, 0, NULL, 0)");
-    assert_int_equal(findings(fixture), 1);
-}
-
-static void a_line_that_nobody_leads_is_found(void **state)
-{
-    struct fixture *fixture = *state;
-    const char *path = fixture_path(fixture, "state/state.db");
-
-    both(fixture, "x");
-    run_sql(
-        path, JOB "SELECT 'x', 'notify', seq, 'waiting', 0, 0, 0, 0, 0, 'workflow:a', 0"
-                  " FROM results LIMIT 1");
-    run_sql(
-        path, JOB "SELECT 'y', 'notify', seq, 'waiting', 0, 0, 0, 0, 0, 'workflow:a', 1"
-                  " FROM results LIMIT 1");
-    assert_int_equal(findings(fixture), 0);
-    run_sql(path, "UPDATE jobs SET held = 1");
-    assert_int_equal(findings(fixture), 2);
-}
-
-static void a_damaged_page_is_found(void **state)
-{
-    struct fixture *fixture = *state;
-    FILE *file;
-
-    for (int i = 0; i < 200; i++)
-        (void)append_text(fixture, "same key for all", i % 2 ? "{\"a\":1}" : "{\"b\":1}");
-    result_log_close(fixture->log);
-    fixture->log = NULL;
-    file = fopen(fixture_path(fixture, "log/results.db"), "r+");
-    assert_non_null(file);
-    fseek(file, -4096 + 8, SEEK_END);
-    for (int i = 0; i < 256; i++)
-        fputc(0xa5, file);
-    fclose(file);
-    assert_true(findings(fixture) > 0);
 }
 
 int main(void)
@@ -256,12 +274,13 @@ int main(void)
         CASE(the_numbering_goes_on_in_the_copy),
         CASE(many_rows_are_copied_in_slices),
         CASE(a_copy_under_load_fits_together),
+        CASE(a_copy_takes_what_was_there_when_it_began),
+        CASE(a_copy_is_private_and_has_nothing_beside_the_store),
+        CASE(a_copy_that_failed_leaves_nothing_in_the_way),
+        CASE(a_copy_that_was_broken_off_is_in_the_way),
+        CASE(a_copy_and_retention_exclude_each_other),
+        CASE(a_copy_is_checked_when_it_is_first_used),
         CASE(a_directory_in_use_is_not_written_over),
-        CASE(a_sound_store_has_no_findings),
-        CASE(a_log_that_ends_before_the_cursor_is_found),
-        CASE(rows_that_lost_their_parent_are_found),
-        CASE(a_line_that_nobody_leads_is_found),
-        CASE(a_damaged_page_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
