@@ -24,6 +24,8 @@ static const struct {
     [NEED_HOOK_ENVIRONMENT] = {{"hooks[].env_file", NULL}, NULL},
     [NEED_RUN_TOKEN_KEY] =
         {{"run_token.key_file", NULL}, "let the daemon make the URL: register the run with it"},
+    [NEED_VERIFY_SECRETS] =
+        {{"run_token.key_file", "endpoints[].verify[].secret_file", NULL}, NULL},
 };
 
 void session_fini(struct session *session)

@@ -26,6 +26,7 @@ enum session_need {
     NEED_ADMIN_TOKEN,   /* and the address */
     NEED_API_KEY,
     NEED_RUN_TOKEN_KEY,
+    NEED_VERIFY_SECRETS, /* of all schemes */
     NEED_HOOK_ENVIRONMENT,
     SESSION_NEEDS
 };

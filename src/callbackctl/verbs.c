@@ -9,7 +9,7 @@ static const struct verb *const verbs[] = {
     &verb_init,  &verb_run,   &verb_wait,   &verb_runs,     &verb_results, &verb_show,
     &verb_jobs,  &verb_job,   &verb_retry,  &verb_cancel,   &verb_replay,  &verb_hooks,
     &verb_hook,  &verb_pause, &verb_resume, &verb_rejected, &verb_status,  &verb_backup,
-    &verb_check, &verb_url,   &verb_help,
+    &verb_check, &verb_url,   &verb_verify, &verb_help,
 };
 
 const struct verb *verb_at(size_t index)

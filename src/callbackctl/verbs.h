@@ -50,6 +50,7 @@ extern const struct verb verb_rejected;
 extern const struct verb verb_status;
 extern const struct verb verb_backup;
 extern const struct verb verb_check;
+extern const struct verb verb_verify;
 extern const struct verb verb_url;
 extern const struct verb verb_help;
 
