@@ -62,11 +62,9 @@ static void shortest(double value, struct decimal *out)
     /* Every decimal of DBL_DIG digits survives the way to a double and back, so that a shorter one
      * is this one without its zeros. Not so where doubles lose digits. */
     int count = value >= DBL_MIN ? DBL_DIG : 1;
-    for (; count <= DIGITS_MAX; count++) {
-        round_to(value, count, out);
-        if (count == DIGITS_MAX || reads_back(out, value) || next_reads_back(out, value))
-            break;
-    }
+    round_to(value, count, out);
+    while (count < DIGITS_MAX && !reads_back(out, value) && !next_reads_back(out, value))
+        round_to(value, ++count, out);
     while (out->count > 1 && out->digits[out->count - 1] == '0')
         out->digits[--out->count] = '\0';
 }
