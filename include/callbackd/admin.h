@@ -10,6 +10,7 @@
 
 #include "callbackd/config.h"
 #include "callbackd/error.h"
+#include "callbackd/hook_view.h"
 #include "callbackd/metrics.h"
 #include "callbackd/state.h"
 #include "callbackd/store.h"
@@ -24,6 +25,7 @@ struct admin_options {
     struct metrics *metrics; /* may be NULL */
     int listener;            /* listening socket; borrowed */
     int wake_fd;             /* eventfd of the worker, written after each change */
+    struct hook_view *hooks; /* what running jobs print */
 };
 
 /* NULL on failure. */

@@ -29,6 +29,7 @@
 
 #include "callbackd/config.h"
 #include "callbackd/error.h"
+#include "callbackd/hook_view.h"
 #include "callbackd/metrics.h"
 #include "callbackd/state.h"
 #include "callbackd/store.h"
@@ -85,6 +86,7 @@ struct hook_engine_options {
     struct result_log *log;
     struct metrics *metrics;       /* may be NULL */
     const char *runtime_directory; /* exists, ours alone; body files are made in it */
+    struct hook_view *view;        /* borrowed until stop, which closes it; may be NULL */
 };
 
 /* Kills what an earlier worker left behind (processes with CALLBACK_JOB_ID of a job recorded as

@@ -59,6 +59,7 @@ enum option_id {
     OPTION_HOOK,
     OPTION_YES,
     OPTION_HEADER,
+    OPTION_FOLLOW,
     OPTION_RESULT,
     OPTION_REGISTER,
     OPTION_PATH,

@@ -6,6 +6,7 @@
 #include "callbackd/os.h"
 #include "callbackd/text.h"
 #include "exit_status.h"
+#include "follow.h"
 #include "listing.h"
 #include "verbs.h"
 
@@ -128,6 +129,8 @@ static int call_on_operand(
 static int run_job(struct session *session, struct error *error)
 {
     struct admin_answer answer = {0};
+    if (arguments_have(&session->arguments, OPTION_FOLLOW))
+        return follow_job(session, error);
     if (!session_operand_id(session, 0, error) ||
         call_on_operand(session, "GET", "/api/v1/jobs", "", &answer, error) != 0)
         return -1;
@@ -140,9 +143,23 @@ static int run_job(struct session *session, struct error *error)
     return status;
 }
 
+static const struct option_row job_options[] = {
+    {OPTION_FOLLOW, "follow", NULL, "print what it prints, as it does, until it has ended"},
+    {OPTION_END, NULL, NULL, NULL},
+};
+
 const struct verb verb_job = {
-    "job", "JOB", 1,       1, "show a job with each attempt's end, duration and output",
-    "",    NULL,  run_job,
+    "job",
+    "JOB",
+    1,
+    1,
+    "show a job with each attempt's end, duration and output",
+    "With --follow, what the command prints goes to standard output and standard error as it "
+    "comes, "
+    "through all attempts from the latest on, and the exit status is 0 when the job succeeds, 1 "
+    "when it is dead or cancelled. With --json each piece is a line of JSON.",
+    job_options,
+    run_job,
 };
 
 /* ---- actions ---- */

@@ -36,6 +36,7 @@ struct worker {
     struct handover_reload reloaded; /* empty until the first reload */
     struct state *state;
     struct result_log *log;
+    struct hook_view *view; /* what the engine shows the admin */
     struct hook_engine *engine;
     struct admin *admin;
     struct reconciler *reconciler;
@@ -118,6 +119,7 @@ static int start_engine(struct worker *worker, struct error *error)
         .log = worker->log,
         .metrics = worker->metrics,
         .runtime_directory = worker->runtime_directory,
+        .view = worker->view,
     };
     worker->engine = hook_engine_start(&options, error);
     return worker->engine != NULL ? 0 : -1;
@@ -133,6 +135,7 @@ static int start_admin(struct worker *worker, struct error *error)
         .metrics = worker->metrics,
         .listener = worker->handover->admin,
         .wake_fd = worker->handover->wake_fd,
+        .hooks = worker->view,
     };
     worker->admin = admin_start(&options, error);
     return worker->admin != NULL ? 0 : -1;
@@ -185,6 +188,9 @@ static int worker_start(struct worker *worker, struct error *error)
 {
     if (http_client_init(error) != 0)
         return -1;
+    worker->view = hook_view_new(worker->handover->wake_fd, error);
+    if (worker->view == NULL)
+        return -1;
     while (start_on_store(worker, error) != 0) {
         note_failure(worker, error);
         if (wait_for_store(worker, error) != 0)
@@ -210,6 +216,7 @@ static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
     if (worker->engine != NULL)
         hook_engine_stop(worker->engine, hooks_grace_ms);
     admin_stop(worker->admin);
+    hook_view_free(worker->view);
     /* Last: a slow workflow API may hold it up until we are killed, and by now that costs nothing.
      */
     reconciler_stop(worker->reconciler);

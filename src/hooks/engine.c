@@ -15,6 +15,7 @@
 #include "callbackd/os.h"
 #include "engine_private.h"
 #include "orphans.h"
+#include "view.h"
 
 enum {
     EVENTS_PER_RUN = 256,
@@ -93,6 +94,7 @@ struct hook_engine *hook_engine_start(
     engine->state = options->state;
     engine->log = options->log;
     engine->metrics = options->metrics;
+    engine->view = options->view;
     engine->epoll_fd = -1;
     engine->runtime_fd = -1;
     engine->look_now = true;
@@ -272,6 +274,7 @@ int hook_engine_run(struct hook_engine *engine, struct error *error)
 {
     bool quiet = take_events(engine) <= 0;
     take_timers(engine);
+    view_answer(engine->view, engine->active, engine->ended);
     reap(engine);
     int64_t now_ms = clock_monotonic_ms();
     if (now_ms < engine->commit_after_ms)
@@ -414,6 +417,7 @@ void hook_engine_stop(struct hook_engine *engine, int64_t grace_ms)
     if (engine->ended)
         log_warning("the ends of some jobs could not be recorded: they will run again");
     process_reap_adopted(is_own, engine);
+    view_close(engine->view);
     while (engine->ended) {
         struct running *next = engine->ended->next;
         running_free(engine->ended);

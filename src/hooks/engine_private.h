@@ -40,6 +40,7 @@ struct hook_engine {
     char *runtime_directory; /* absolute */
     int runtime_fd;
     int epoll_fd;
+    struct hook_view *view; /* borrowed; may be NULL */
 
     struct hook_slot *slots; /* as in the configuration */
     size_t slot_count;

@@ -39,9 +39,8 @@ static void write_output(struct json_writer *writer, const struct attempt_record
     buffer_fini(&both);
 }
 
-static int write_attempt(void *context, const struct attempt_record *attempt)
+static int write_attempt(struct json_writer *writer, const struct attempt_record *attempt)
 {
-    struct json_writer *writer = context;
     json_object_begin(writer);
     json_member_int(writer, "n", attempt->number);
     json_member_time(writer, "started_at", attempt->started_at_ms);
@@ -143,7 +142,21 @@ struct job_look {
     struct id id;
     const struct state *state;
     struct json_writer *writer;
+    bool is_live; /* `live` is what its running attempt has printed */
+    struct hook_output live;
 };
+
+static int show_attempt(void *context, const struct attempt_record *recorded)
+{
+    const struct job_look *look = context;
+    struct attempt_record attempt = *recorded;
+    if (look->is_live && attempt.ended_at_ms == 0 && attempt.number == look->live.attempt) {
+        attempt.standard_output = buffer_bytes(&look->live.output);
+        attempt.standard_error = buffer_bytes(&look->live.errors);
+        attempt.output_truncated = look->live.truncated;
+    }
+    return write_attempt(look->writer, &attempt);
+}
 
 static int show_job(struct state_tx *tx, void *context, struct error *error)
 {
@@ -154,11 +167,38 @@ static int show_job(struct state_tx *tx, void *context, struct error *error)
     write_job(look->writer, look->state, &job);
     json_key(look->writer, "attempts");
     json_array_begin(look->writer);
-    int outcome = state_attempt_list(tx, &look->id, write_attempt, look->writer, error);
+    int outcome = state_attempt_list(tx, &look->id, show_attempt, look, error);
     json_array_end(look->writer);
     json_object_end(look->writer);
     job_record_fini(&job);
     return outcome < 0 ? -1 : 0;
+}
+
+struct running_look {
+    const struct id *id;
+    bool is_running;
+};
+
+static int look_whether_it_runs(struct state_tx *tx, void *context, struct error *error)
+{
+    struct running_look *look = context;
+    struct job_record job = {0};
+    if (state_job_get(tx, look->id, &job, error) != 0)
+        return -1;
+    look->is_running = job.state == JOB_RUNNING;
+    job_record_fini(&job);
+    return 0;
+}
+
+/* What runs prints into the worker's memory: the engine is asked, outside of any transaction. */
+static int look_at_output(struct admin *admin, struct job_look *look, struct error *error)
+{
+    struct running_look running = {.id = &look->id};
+    if (state_read(admin->options.state, look_whether_it_runs, &running, error) != 0)
+        return -1;
+    if (running.is_running && admin->options.hooks)
+        look->is_live = hook_view_ask(admin->options.hooks, &look->id, &look->live);
+    return 0;
 }
 
 static void answer_job(struct admin_request *request, const struct id *id)
@@ -169,10 +209,12 @@ static void answer_job(struct admin_request *request, const struct id *id)
     buffer_init(&json, ADMIN_ANSWER_MAX_BYTES);
     json_writer_init(&writer, &json);
     struct job_look look = {.id = *id, .state = request->admin->options.state, .writer = &writer};
-    if (state_read(request->admin->options.state, show_job, &look, &error) == 0)
+    if (look_at_output(request->admin, &look, &error) == 0 &&
+        state_read(request->admin->options.state, show_job, &look, &error) == 0)
         admin_answer(request, 200, &json);
     else
         admin_fail(request, &error);
+    hook_output_fini(&look.live);
     buffer_fini(&json);
 }
 

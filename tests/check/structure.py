@@ -30,7 +30,7 @@ DOORS = {
     "verify": {"verify"},
     "store": {"state", "store", "upkeep"},
     "launch": {"http_client", "ledger", "promptlayer", "reconciler"},
-    "hooks": {"hooks", "hook_trial"},
+    "hooks": {"hooks", "hook_trial", "hook_view"},
     "http": {"admin", "receiver"},
 }
 # Third-party headers, and the only rooms that may include them.

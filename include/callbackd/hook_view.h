@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A look at what running hooks have printed so far. Who wants to know asks; the thread that owns
+ * the engine answers in its next round. While nobody asks it costs the engine nothing.
+ *
+ * Ownership: made before the engine and freed after everybody who asks; the engine closes it when
+ * it stops. Threads: any may ask, several at a time.
+ */
+#ifndef CALLBACKD_HOOK_VIEW_H
+#define CALLBACKD_HOOK_VIEW_H
+
+#include <stdbool.h>
+
+#include "callbackd/buffer.h"
+#include "callbackd/error.h"
+#include "callbackd/id.h"
+
+struct hook_view;
+
+/* `wake_fd`: an eventfd that makes the engine's owner run it; borrowed. NULL on failure. */
+struct hook_view *hook_view_new(int wake_fd, struct error *error);
+void hook_view_free(struct hook_view *view); /* NULL is allowed */
+
+/* The caller's; ended with hook_output_fini, filled or not. */
+struct hook_output {
+    int attempt;          /* of which attempt it is */
+    struct buffer output; /* the last 64 KiB of each, so far */
+    struct buffer errors;
+    bool truncated;
+};
+
+/* false: the job does not run, or the engine is too busy to answer within a second. */
+bool hook_view_ask(struct hook_view *view, const struct id *job, struct hook_output *output_out);
+void hook_output_fini(struct hook_output *output);
+
+#endif

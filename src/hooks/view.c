@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "view.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "callbackd/log.h"
+
+enum { PATIENCE_S = 1 };
+
+/* On the stack of who asks. */
+struct question {
+    struct question *next;
+    const struct id *job;
+    struct hook_output *output;
+    bool answered;
+    bool found;
+};
+
+struct hook_view {
+    int wake_fd;
+    atomic_bool is_asked; /* `questions` is not empty: looked at without the lock */
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t answered;
+    struct question *questions;
+    bool closed;
+};
+
+struct hook_view *hook_view_new(int wake_fd, struct error *error)
+{
+    struct hook_view *view = calloc(1, sizeof(*view));
+    pthread_condattr_t monotonic;
+    if (!view) {
+        error_set(error, ERROR_MEMORY, "no memory for a view of hooks");
+        return NULL;
+    }
+    view->wake_fd = wake_fd;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&view->lock, NULL);
+    pthread_cond_init(&view->answered, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return view;
+}
+
+void hook_view_free(struct hook_view *view)
+{
+    if (!view)
+        return;
+    pthread_cond_destroy(&view->answered);
+    pthread_mutex_destroy(&view->lock);
+    free(view);
+}
+
+/* ---- who asks ---- */
+
+static void wake(const struct hook_view *view)
+{
+    uint64_t one = 1;
+    if (write(view->wake_fd, &one, sizeof(one)) != sizeof(one))
+        log_debug("worker is awake already");
+}
+
+static void take_back_locked(struct hook_view *view, const struct question *question)
+{
+    struct question **link = &view->questions;
+    while (*link && *link != question)
+        link = &(*link)->next;
+    if (*link)
+        *link = question->next;
+}
+
+bool hook_view_ask(struct hook_view *view, const struct id *job, struct hook_output *output_out)
+{
+    struct question question = {.job = job, .output = output_out};
+    struct timespec until;
+    *output_out = (struct hook_output){.attempt = 0};
+    buffer_init(&output_out->output, TAIL_BYTES_MAX);
+    buffer_init(&output_out->errors, TAIL_BYTES_MAX);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += PATIENCE_S;
+    pthread_mutex_lock(&view->lock);
+    if (!view->closed) {
+        question.next = view->questions;
+        view->questions = &question;
+        atomic_store(&view->is_asked, true);
+        wake(view);
+    }
+    while (!question.answered && !view->closed &&
+           pthread_cond_timedwait(&view->answered, &view->lock, &until) == 0)
+        ;
+    if (!question.answered)
+        take_back_locked(view, &question);
+    pthread_mutex_unlock(&view->lock);
+    return question.found;
+}
+
+void hook_output_fini(struct hook_output *output)
+{
+    buffer_fini(&output->output);
+    buffer_fini(&output->errors);
+}
+
+/* ---- who answers ---- */
+
+static struct running *find(struct running *list, const struct id *job)
+{
+    while (list && memcmp(&list->job, job, sizeof(*job)) != 0)
+        list = list->next;
+    return list;
+}
+
+static void fill(struct running *running, struct question *question)
+{
+    struct hook_output *output = question->output;
+    output->attempt = running->number;
+    output->truncated = running->tails[0].cut || running->tails[1].cut;
+    buffer_append_bytes(&output->output, tail_content(&running->tails[0]));
+    buffer_append_bytes(&output->errors, tail_content(&running->tails[1]));
+    question->found = !buffer_failed(&output->output) && !buffer_failed(&output->errors);
+}
+
+void view_answer(struct hook_view *view, struct running *active, struct running *ended)
+{
+    if (!view || !atomic_load(&view->is_asked))
+        return;
+    pthread_mutex_lock(&view->lock);
+    for (struct question *question = view->questions; question; question = question->next) {
+        struct running *running = find(active, question->job);
+        if (!running)
+            running = find(ended, question->job);
+        if (running)
+            fill(running, question);
+        question->answered = true;
+    }
+    view->questions = NULL;
+    atomic_store(&view->is_asked, false);
+    pthread_cond_broadcast(&view->answered);
+    pthread_mutex_unlock(&view->lock);
+}
+
+void view_close(struct hook_view *view)
+{
+    if (!view)
+        return;
+    pthread_mutex_lock(&view->lock);
+    view->closed = true;
+    pthread_cond_broadcast(&view->answered);
+    pthread_mutex_unlock(&view->lock);
+}
