@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Posts of senders that sign, signed by their own libraries where Debian has them."""
+import dataclasses
 import hashlib
 import hmac
 import json
+import subprocess
 import time
 import urllib.parse
 
 import pytest
+from support import web
+from support.daemon import TLS
 from support.waiting import wait_for
 
 SECRET = "local-test-secret-32-bytes-long"
@@ -158,3 +162,19 @@ def test_a_token_in_a_header_of_its_own_is_kept_nowhere(daemon):
         assert SECRET not in json.dumps(shown)
     for path in daemon.store.rglob("*.db*"):
         assert SECRET.encode() not in path.read_bytes()
+
+
+def test_a_client_certificate_is_known_by_its_subject(daemon, certificates):
+    subject = subprocess.run(
+        ["openssl", "x509", "-in", certificates / "client.pem", "-noout", "-subject", "-nameopt",
+         "RFC2253"], check=True, capture_output=True, text=True).stdout.strip()[len("subject="):]
+    daemon.config["listen"][0]["tls"]["client_ca"] = str(certificates / "ca.pem")
+    for name, subjects in (("known", [subject]), ("other", ["CN=somebody else"])):
+        daemon.endpoint(name=name, path=f"/{name}", kind="json",
+                        verify=[{"scheme": "client-certificate", "subjects": subjects}])
+    daemon.start()
+    place = dataclasses.replace(daemon.place(TLS), client_certificate=(
+        str(certificates / "client.pem"), str(certificates / "client.key")))
+    assert web.ask(place, "POST", "/known", b"{}").status == 200
+    assert web.ask(place, "POST", "/other", b"{}").status == 401
+    assert daemon.post("/known", b"{}").status == 401  # no TLS, no certificate
