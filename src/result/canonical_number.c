@@ -173,9 +173,10 @@ static int read_double(struct bytes token, double *value_out, struct error *erro
 {
     char text[SHORT_TOKEN_BYTES];
     CLEANUP_FREE char *copy = NULL;
-    char *digits = text;
-    if (token.length >= sizeof text)
-        digits = copy = malloc(token.length + 1);
+    bool is_short = token.length < sizeof text;
+    if (!is_short)
+        copy = malloc(token.length + 1);
+    char *digits = is_short ? text : copy;
     if (!digits)
         return error_set(error, ERROR_MEMORY, "no memory for a number");
     memcpy(digits, token.data, token.length);

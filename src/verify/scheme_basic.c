@@ -13,7 +13,7 @@ int scheme_basic_check_head(
     struct error *error)
 {
     (void)outcome;
-    const struct config_verify *options = state;
+    const struct config_verify *options = ((const struct scheme_options *)state)->config;
     const char *value = signing_header(request, "Authorization", error);
     if (!value)
         return -1;

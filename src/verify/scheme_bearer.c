@@ -7,7 +7,7 @@ int scheme_bearer_check_head(
     struct error *error)
 {
     (void)outcome;
-    const struct config_verify *options = state;
+    const struct config_verify *options = ((const struct scheme_options *)state)->config;
     const char *header = options->header ? options->header : "Authorization";
     const char *token = signing_header(request, header, error);
     if (!token)

@@ -20,7 +20,7 @@ int scheme_client_certificate_check_head(
     struct error *error)
 {
     (void)outcome;
-    const struct config_verify *options = state;
+    const struct config_verify *options = ((const struct scheme_options *)state)->config;
     char fingerprint[VERIFY_FINGERPRINT_BYTES];
     CLEANUP_BUFFER struct buffer subject;
     buffer_init(&subject, SUBJECT_MAX);

@@ -7,7 +7,7 @@ int scheme_gitlab_check_head(
     const void *state, const struct verify_request *request, struct verify_outcome *outcome,
     struct error *error)
 {
-    const struct config_verify *options = state;
+    const struct config_verify *options = ((const struct scheme_options *)state)->config;
     const char *token = signing_header(request, "X-Gitlab-Token", error);
     if (!token || signing_check_secret(&options->secret, bytes_of_text(token), error) != 0)
         return -1;

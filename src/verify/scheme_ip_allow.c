@@ -7,7 +7,8 @@ int scheme_ip_allow_check_head(
     struct error *error)
 {
     (void)outcome;
-    const struct config_proxies *allowed = &((const struct config_verify *)state)->networks;
+    const struct config_proxies *allowed =
+        &((const struct scheme_options *)state)->config->networks;
     const char *client = request->client_address ? request->client_address : "unknown";
     unsigned char address[16];
     if (allowed->unix_sockets && strcmp(client, "unix") == 0)

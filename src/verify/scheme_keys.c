@@ -60,12 +60,15 @@ int scheme_keys_check(
 
 int scheme_options_open(const struct scheme_setup *setup, void **state_out, struct error *error)
 {
-    (void)error;
-    *state_out = (void *)(uintptr_t)setup->options;
+    struct scheme_options *state = malloc(sizeof *state);
+    if (!state)
+        return error_set(error, ERROR_MEMORY, "memory is short");
+    state->config = setup->options;
+    *state_out = state;
     return 0;
 }
 
 void scheme_options_close(void *state)
 {
-    (void)state; /* borrowed */
+    free(state);
 }

@@ -16,13 +16,15 @@ struct scheme_keys {
 int scheme_keys_open(const struct scheme_setup *setup, void **state_out, struct error *error);
 int scheme_keys_open_sha1(const struct scheme_setup *setup, void **state_out, struct error *error);
 int scheme_keys_open_any(const struct scheme_setup *setup, void **state_out, struct error *error);
-void scheme_keys_close(void *state);
+void scheme_keys_close(void *opaque);
 /* Is the text one signature over the parts? */
 int scheme_keys_check(
     const struct scheme_keys *state, struct bytes signature_text, enum config_encoding encoding,
     const struct bytes *parts, size_t part_count, struct error *error);
 
-/* The state is the struct config_verify itself. */
+struct scheme_options {
+    const struct config_verify *config; /* borrowed */
+};
 int scheme_options_open(const struct scheme_setup *setup, void **state_out, struct error *error);
 void scheme_options_close(void *state);
 
