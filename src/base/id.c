@@ -18,7 +18,8 @@ static const struct {
 enum {
     ID_GROUPS = sizeof(groups) / sizeof(groups[0]),
     NS_PER_MS = 1000000,
-    RANDOM_BYTES = 10, /* of an id */
+    TICKS_PER_MS = 4096, /* RFC 9562, section 6.2, method 3: twelve bits of rand_a */
+    RANDOM_BYTES = 10,   /* of an id */
     POOL_BYTES = 40 * RANDOM_BYTES,
 };
 
@@ -27,6 +28,7 @@ enum {
 static _Thread_local struct {
     unsigned char bytes[POOL_BYTES];
     size_t left;
+    uint64_t last_ticks; /* of the id made last */
 } pool;
 
 /* In the child, whose one thread is the one that forked. */
@@ -50,13 +52,25 @@ static void take_random(unsigned char out[static RANDOM_BYTES])
     memcpy(out, pool.bytes + pool.left, RANDOM_BYTES);
 }
 
+/* Ticks of 1/4096 ms since 1970. Ids are made faster than these pass, and those of one thread shall
+ * sort as they were made; a clock that was set back is believed all the same. */
+static uint64_t next_ticks(void)
+{
+    uint64_t ns = (uint64_t)clock_wall_ns();
+    uint64_t ticks = ns / NS_PER_MS * TICKS_PER_MS + ns % NS_PER_MS * TICKS_PER_MS / NS_PER_MS;
+    if (ticks <= pool.last_ticks && pool.last_ticks - ticks < TICKS_PER_MS)
+        ticks = pool.last_ticks + 1;
+    pool.last_ticks = ticks;
+    return ticks;
+}
+
 struct id id_new(void)
 {
     struct id id;
     take_random(id.bytes + sizeof(id.bytes) - RANDOM_BYTES);
-    uint64_t ns = (uint64_t)clock_wall_ns();
-    uint64_t ms = ns / NS_PER_MS;
-    uint64_t fraction = (ns % NS_PER_MS) * 4096 / NS_PER_MS;
+    uint64_t ticks = next_ticks();
+    uint64_t ms = ticks / TICKS_PER_MS;
+    uint64_t fraction = ticks % TICKS_PER_MS;
     for (int i = 0; i < 6; i++)
         id.bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
     id.bytes[6] = (unsigned char)(0x70 | (fraction >> 8));

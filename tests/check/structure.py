@@ -46,7 +46,7 @@ THIRD_PARTY = {
 # Writable variables with static storage, and why each is needed: (room, object, symbol).
 MUTABLE = {
     ("base", "log", "log_sink"): "the sink: format, level and role, set when a process starts",
-    ("base", "id", "pool"): "of each thread: random bytes for the next ids",
+    ("base", "id", "pool"): "of each thread: random bytes and time for the next ids",
     ("http", "connection_watch", "current"): "of each thread: the connection that it serves",
     ("http", "listener_takeover", "starting"): "of each thread: what civetweb is to take over",
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,10 +175,22 @@ static void a_forked_child_has_other_random_bytes(void **state)
     (void)close(fds[1]);
 }
 
+static void ids_of_a_thread_sort_as_they_were_made(void **state)
+{
+    (void)state;
+    struct id before = id_new();
+    for (int i = 0; i < 100000; i++) {
+        struct id id = id_new();
+        assert_true(memcmp(before.bytes, id.bytes, sizeof(id.bytes)) < 0);
+        before = id;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_id_is_of_version_7),
+        cmocka_unit_test(ids_of_a_thread_sort_as_they_were_made),
         cmocka_unit_test(a_forked_child_has_other_random_bytes),
         cmocka_unit_test(it_holds_the_time_it_was_made),
         cmocka_unit_test(the_fraction_of_the_millisecond_orders_ids_within_it),
