@@ -47,9 +47,11 @@ struct hook_matcher *hook_matcher_new(const struct config_hook *hook, struct err
 void hook_matcher_free(struct hook_matcher *matcher); /* NULL is allowed */
 /* Does it look at body or headers? If not, those may be empty. */
 bool hook_matcher_needs_content(const struct hook_matcher *matcher);
-/* False for a result of another endpoint than the hook's, for one that is not final when the hook
- * names no status, and for every mismatch. Of a form's body, "/name" is a field. */
-bool hook_matcher_matches(const struct hook_matcher *matcher, const struct hook_subject *subject);
+/* 1: it does; 0: it does not, which is so for a result of another endpoint than the hook's, for one
+ * that is not final when the hook names no status, and for every mismatch. -1: ERROR_MEMORY, it is
+ * not known. Of a form's body, "/name" is a field. */
+int hook_matcher_matches(
+    const struct hook_matcher *matcher, const struct hook_subject *subject, struct error *error);
 
 /* ---- templates and environment ---- */
 

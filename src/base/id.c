@@ -18,6 +18,7 @@ static const struct {
 enum {
     ID_GROUPS = sizeof(groups) / sizeof(groups[0]),
     NS_PER_MS = 1000000,
+    MS_AHEAD_MAX = 1000, /* of the clock; further back it was set */
     TICKS_PER_MS = 4096, /* RFC 9562, section 6.2, method 3: twelve bits of rand_a */
     RANDOM_BYTES = 10,   /* of an id */
     POOL_BYTES = 40 * RANDOM_BYTES,
@@ -53,12 +54,13 @@ static void take_random(unsigned char out[static RANDOM_BYTES])
 }
 
 /* Ticks of 1/4096 ms since 1970. Ids are made faster than these pass, and those of one thread shall
- * sort as they were made; a clock that was set back is believed all the same. */
+ * sort as they were made, if need be a little ahead of the clock. One that was set back is
+ * believed. */
 static uint64_t next_ticks(void)
 {
     uint64_t ns = (uint64_t)clock_wall_ns();
     uint64_t ticks = ns / NS_PER_MS * TICKS_PER_MS + ns % NS_PER_MS * TICKS_PER_MS / NS_PER_MS;
-    if (ticks <= pool.last_ticks && pool.last_ticks - ticks < TICKS_PER_MS)
+    if (ticks <= pool.last_ticks && pool.last_ticks - ticks < TICKS_PER_MS * MS_AHEAD_MAX)
         ticks = pool.last_ticks + 1;
     pool.last_ticks = ticks;
     return ticks;

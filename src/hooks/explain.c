@@ -129,9 +129,12 @@ int explain_match(
         trial->matches = true;
         done = add_words(trial, true, "a job died whose hook names this one as on_dead", "");
     } else {
-        trial->matches = hook_matcher_matches(matcher, subject);
+        int matches = hook_matcher_matches(matcher, subject, error);
+        if (matches < 0)
+            return -1;
+        trial->matches = matches > 0;
         done = add_of_all(hook, subject->result, trial) &&
-               hook_matcher_visit(matcher, subject, note, trial);
+               hook_matcher_visit(matcher, subject, note, trial, error) == 0;
     }
     return done ? 0 : error_set(error, ERROR_MEMORY, "no memory for conditions");
 }

@@ -19,13 +19,16 @@ struct header_scan {
     int index;          /* of the next string in its pair: 0 name, 1 value */
     bool named;         /* the pair at hand has the name looked for */
     bool found;
+    bool starved;
 };
 
 static void take_string(struct header_scan *scan, size_t start, size_t end)
 {
     buffer_clear(&scan->text);
-    if (json_decode_string(bytes_of(scan->json.data + start, end - start), &scan->text) != 0)
+    if (json_decode_string(bytes_of(scan->json.data + start, end - start), &scan->text) != 0) {
+        scan->starved = scan->starved || scan->text.starved;
         return;
+    }
     struct bytes text = buffer_bytes(&scan->text);
     if (scan->index == 0)
         scan->named = text.length == strlen(scan->name) &&
@@ -49,7 +52,9 @@ static int on_event(
     return scan->found ? 1 : 0;
 }
 
-bool header_find(struct bytes headers_json, const char *name, header_test *test, void *context)
+bool header_find(
+    struct bytes headers_json, const char *name, header_test *test, void *context,
+    bool *starved_out)
 {
     struct header_scan scan = {
         .json = headers_json, .name = name, .test = test, .context = context};
@@ -57,5 +62,6 @@ bool header_find(struct bytes headers_json, const char *name, header_test *test,
     struct error ignored;
     json_scan_text(headers_json, HEADERS_DEPTH_MAX, on_event, &scan, &ignored);
     buffer_fini(&scan.text);
+    *starved_out = scan.starved;
     return scan.found;
 }

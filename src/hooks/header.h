@@ -9,7 +9,10 @@
 
 /* Says whether a value is the one looked for. */
 typedef bool header_test(void *context, struct bytes value);
-/* Is there a header of this name (any case) whose value passes the test? */
-bool header_find(struct bytes headers_json, const char *name, header_test *test, void *context);
+/* Is there a header of this name (any case) whose value passes the test? *starved_out: memory was
+ * short, it is not known. */
+bool header_find(
+    struct bytes headers_json, const char *name, header_test *test, void *context,
+    bool *starved_out);
 
 #endif

@@ -99,12 +99,15 @@ struct evaluation {
     const struct hook_matcher *matcher;
     const struct hook_subject *subject;
     const struct matcher_node *node; /* the one at hand, for value_passes */
+    bool starved;                    /* memory was short: the outcome means nothing */
 };
 
-static bool regex_passes(const struct evaluation *evaluation, struct bytes value)
+static bool regex_passes(struct evaluation *evaluation, struct bytes value)
 {
     int answer = regex_match(evaluation->node->regex, value);
-    if (answer < 0)
+    if (answer == REGEX_STARVED)
+        evaluation->starved = true;
+    else if (answer < 0)
         log_warning(
             "a regular expression gave up on a value, which counts as not matching",
             LOG_TEXT("hook", evaluation->matcher->hook->name),
@@ -113,25 +116,29 @@ static bool regex_passes(const struct evaluation *evaluation, struct bytes value
 }
 
 /* A value with a NUL matches no glob: the pattern would see only what stands before it. */
-static bool glob_passes(const char *pattern, struct bytes value)
+static bool glob_passes(struct evaluation *evaluation, struct bytes value)
 {
     if (value.length > 0 && memchr(value.data, '\0', value.length))
         return false;
     CLEANUP_BUFFER struct buffer text;
     buffer_init(&text, value.length);
-    return buffer_append_bytes(&text, value) == 0 && text_glob_match(pattern, buffer_text(&text));
+    if (buffer_append_bytes(&text, value) != 0) {
+        evaluation->starved = true;
+        return false;
+    }
+    return text_glob_match(evaluation->node->condition->text, buffer_text(&text));
 }
 
 /* A header_test. */
 static bool value_passes(void *context, struct bytes value)
 {
-    const struct evaluation *evaluation = context;
+    struct evaluation *evaluation = context;
     const struct config_condition *condition = evaluation->node->condition;
     switch (condition->operator) {
     case OPERATOR_EQUALS:
         return bytes_equal_text(value, condition->text);
     case OPERATOR_GLOB:
-        return glob_passes(condition->text, value);
+        return glob_passes(evaluation, value);
     case OPERATOR_REGEX:
         return regex_passes(evaluation, value);
     case OPERATOR_EXISTS:
@@ -143,23 +150,30 @@ static bool value_passes(void *context, struct bytes value)
 static bool pointer_passes(struct evaluation *evaluation)
 {
     const struct hook_subject *subject = evaluation->subject;
+    const char *pointer = evaluation->node->condition->source;
     CLEANUP_BUFFER struct buffer value;
     buffer_init(&value, subject->body.length);
-    return value_find(
-               subject->result->kind, subject->body, evaluation->node->condition->source, &value) &&
-           !buffer_failed(&value) && value_passes(evaluation, buffer_bytes(&value));
+    bool found = value_find(subject->result->kind, subject->body, pointer, &value);
+    evaluation->starved = evaluation->starved || value.starved;
+    return found && !buffer_failed(&value) && value_passes(evaluation, buffer_bytes(&value));
 }
 
-static bool content_passes(
-    const struct hook_matcher *matcher, const struct matcher_node *node,
-    const struct hook_subject *subject)
+static bool header_passes(struct evaluation *evaluation)
 {
-    struct evaluation evaluation = {matcher, subject, node};
+    bool starved = false;
+    bool found = header_find(
+        evaluation->subject->headers_json, evaluation->node->condition->source, value_passes,
+        evaluation, &starved);
+    evaluation->starved = evaluation->starved || starved;
+    return found;
+}
+
+static bool content_passes(struct evaluation *evaluation, const struct matcher_node *node)
+{
     const struct config_condition *condition = node->condition;
-    bool passes =
-        condition->type == CONDITION_POINTER
-            ? pointer_passes(&evaluation)
-            : header_find(subject->headers_json, condition->source, value_passes, &evaluation);
+    evaluation->node = node;
+    bool passes = condition->type == CONDITION_POINTER ? pointer_passes(evaluation)
+                                                       : header_passes(evaluation);
     bool wants_absence =
         condition->operator== OPERATOR_EXISTS && strcmp(condition->text, "false") == 0;
     return passes != wants_absence;
@@ -170,28 +184,22 @@ static const char *text_or_empty(const char *text)
     return text ? text : "";
 }
 
-static bool node_passes(
-    const struct hook_matcher *matcher, const struct matcher_node *node,
-    const struct hook_subject *subject);
+static bool node_passes(struct evaluation *evaluation, const struct matcher_node *node);
 
 /* Is there a child that comes out as `wanted`? */
-static bool any_child(
-    const struct hook_matcher *matcher, const struct matcher_node *node,
-    const struct hook_subject *subject, bool wanted)
+static bool any_child(struct evaluation *evaluation, const struct matcher_node *node, bool wanted)
 {
     for (size_t i = 0; i < node->condition->child_count; i++) {
-        if (node_passes(matcher, &node->children[i], subject) == wanted)
+        if (node_passes(evaluation, &node->children[i]) == wanted)
             return true;
     }
     return false;
 }
 
-static bool node_passes(
-    const struct hook_matcher *matcher, const struct matcher_node *node,
-    const struct hook_subject *subject)
+static bool node_passes(struct evaluation *evaluation, const struct matcher_node *node)
 {
     const struct config_condition *condition = node->condition;
-    const struct result_record *result = subject->result;
+    const struct result_record *result = evaluation->subject->result;
     switch (condition->type) {
     case CONDITION_STATUS:
         return (condition->statuses >> result->status) & 1;
@@ -203,13 +211,13 @@ static bool node_passes(
         return text_glob_match(condition->text, text_or_empty(result->event));
     case CONDITION_POINTER:
     case CONDITION_HEADER:
-        return content_passes(matcher, node, subject);
+        return content_passes(evaluation, node);
     case CONDITION_ALL:
-        return !any_child(matcher, node, subject, false);
+        return !any_child(evaluation, node, false);
     case CONDITION_ANY:
-        return any_child(matcher, node, subject, true);
+        return any_child(evaluation, node, true);
     case CONDITION_NOT:
-        return !any_child(matcher, node, subject, true);
+        return !any_child(evaluation, node, true);
     }
     return false;
 }
@@ -225,29 +233,40 @@ bool hook_takes(const struct config_hook *hook, const struct result_record *resu
     return hook->takes_status || result_status_is_final(result->status);
 }
 
-bool hook_matcher_matches(const struct hook_matcher *matcher, const struct hook_subject *subject)
+static int starved(struct error *error)
 {
-    return hook_takes(matcher->hook, subject->result) &&
-           node_passes(matcher, &matcher->root, subject);
+    return error_set(error, ERROR_MEMORY, "no memory to look at a hook's conditions");
 }
 
-static bool visit_children(
-    const struct hook_matcher *matcher, const struct matcher_node *node, int depth,
-    const struct hook_subject *subject, condition_visitor *visit, void *context)
+int hook_matcher_matches(
+    const struct hook_matcher *matcher, const struct hook_subject *subject, struct error *error)
+{
+    struct evaluation evaluation = {.matcher = matcher, .subject = subject};
+    if (!hook_takes(matcher->hook, subject->result))
+        return 0;
+    bool passes = node_passes(&evaluation, &matcher->root);
+    return evaluation.starved ? starved(error) : passes;
+}
+
+static int visit_children(
+    struct evaluation *evaluation, const struct matcher_node *node, int depth,
+    condition_visitor *visit, void *context, struct error *error)
 {
     for (size_t i = 0; i < node->condition->child_count; i++) {
         const struct matcher_node *child = &node->children[i];
-        bool holds = node_passes(matcher, child, subject);
-        if (!visit(context, depth, child->condition, holds) ||
-            !visit_children(matcher, child, depth + 1, subject, visit, context))
-            return false;
+        bool holds = node_passes(evaluation, child);
+        if (evaluation->starved || !visit(context, depth, child->condition, holds))
+            return starved(error);
+        if (visit_children(evaluation, child, depth + 1, visit, context, error) != 0)
+            return -1;
     }
-    return true;
+    return 0;
 }
 
-bool hook_matcher_visit(
+int hook_matcher_visit(
     const struct hook_matcher *matcher, const struct hook_subject *subject,
-    condition_visitor *visit, void *context)
+    condition_visitor *visit, void *context, struct error *error)
 {
-    return visit_children(matcher, &matcher->root, 0, subject, visit, context);
+    struct evaluation evaluation = {.matcher = matcher, .subject = subject};
+    return visit_children(&evaluation, &matcher->root, 0, visit, context, error);
 }

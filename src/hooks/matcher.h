@@ -10,11 +10,11 @@
 bool hook_takes(const struct config_hook *hook, const struct result_record *result);
 
 /* Calls for each condition of `when`, one that holds others before those (whose depth is one more),
- * and says whether it holds. false ends it, and is returned. */
+ * and says whether it holds. false: no memory, which ends it. -1: ERROR_MEMORY. */
 typedef bool condition_visitor(
     void *context, int depth, const struct config_condition *condition, bool holds);
-bool hook_matcher_visit(
+int hook_matcher_visit(
     const struct hook_matcher *matcher, const struct hook_subject *subject,
-    condition_visitor *visit, void *context);
+    condition_visitor *visit, void *context, struct error *error);
 
 #endif

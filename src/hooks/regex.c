@@ -63,7 +63,7 @@ static int stop_when_late(pcre2_callout_block *block, void *context)
 
 int regex_match(const struct regex *regex, struct bytes text)
 {
-    int answer = -1;
+    int answer = REGEX_STARVED;
     int64_t deadline_ms = clock_monotonic_ms() + MATCH_TIME_MAX_MS;
     pcre2_match_context *context = pcre2_match_context_create(NULL);
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
@@ -73,7 +73,8 @@ int regex_match(const struct regex *regex, struct bytes text)
         pcre2_set_callout(context, stop_when_late, &deadline_ms);
         PCRE2_SPTR subject = text.length > 0 ? text.data : (PCRE2_SPTR) "";
         int found = pcre2_match(regex->code, subject, text.length, 0, 0, data, context);
-        answer = found >= 0 ? 1 : found == PCRE2_ERROR_NOMATCH ? 0 : -1;
+        if (found != PCRE2_ERROR_NOMEMORY)
+            answer = found >= 0 ? 1 : found == PCRE2_ERROR_NOMATCH ? 0 : -1;
     }
     pcre2_match_data_free(data);
     pcre2_match_context_free(context);

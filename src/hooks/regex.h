@@ -15,8 +15,9 @@ struct regex;
 /* NULL: ERROR_INVALID with what is wrong and where. */
 struct regex *regex_new(const char *pattern, struct error *error);
 void regex_free(struct regex *regex); /* NULL is allowed */
-/* 1: it matches somewhere in `text`; 0: it does not; -1: a bound was reached, unknown. Bytes
- * that are not UTF-8 match nothing. */
+enum { REGEX_STARVED = -2 };
+/* 1: it matches somewhere in `text`; 0: it does not; -1: a bound was reached, unknown;
+ * REGEX_STARVED: no memory, likewise. Bytes that are not UTF-8 match nothing. */
 int regex_match(const struct regex *regex, struct bytes text);
 
 #endif

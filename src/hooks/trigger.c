@@ -53,7 +53,7 @@ static int matches(
         .headers_json = buffer_bytes(&content->headers),
         .body = buffer_bytes(&content->body),
     };
-    return hook_matcher_matches(slot->matcher, &subject) ? 1 : 0;
+    return hook_matcher_matches(slot->matcher, &subject, error);
 }
 
 /* What the job queues for; nothing appended: it queues for nothing. A result that lacks what the

@@ -51,6 +51,10 @@ static bool form_find(struct bytes body, const char *pointer, struct buffer *out
         if (text_percent_decode(spelled, true, &name) &&
             token_equals(pointer + 1, buffer_bytes(&name)))
             return text_percent_decode(value, true, out) || buffer_failed(out);
+        if (name.starved) {
+            out->failed = out->starved = true;
+            return true;
+        }
     }
     return false;
 }

@@ -182,10 +182,12 @@ static int look_at(struct slice *slice, int64_t seq, struct error *error)
         buffer_bytes(&slice->headers),
         buffer_bytes(&slice->body),
     };
-    for (size_t i = 0; i < slice->candidate_count; i++)
-        if (hook_matcher_matches(slice->candidates[i].matcher, &subject) &&
-            add_job(slice, slice->candidates[i].hook, result, error) != 0)
+    for (size_t i = 0; i < slice->candidate_count; i++) {
+        int matched = hook_matcher_matches(slice->candidates[i].matcher, &subject, error);
+        if (matched < 0 ||
+            (matched > 0 && add_job(slice, slice->candidates[i].hook, result, error) != 0))
             return -1;
+    }
     return 0;
 }
 

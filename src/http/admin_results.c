@@ -200,9 +200,10 @@ static int matches(
         .headers_json = buffer_bytes(replay->headers),
         .body = buffer_bytes(replay->body),
     };
-    *matches_out = hook_matcher_matches(matcher, &subject);
+    int matched = hook_matcher_matches(matcher, &subject, error);
     hook_matcher_free(matcher);
-    return 0;
+    *matches_out = matched > 0;
+    return matched < 0 ? -1 : 0;
 }
 
 /* A named hook runs whatever its conditions say: the operator asked for it. */

@@ -81,6 +81,9 @@ def run_hook_while_memory_is_short(broken, posts, ran, first, count):
 @pytest.mark.skipif(faults.SANITIZER is not None, reason="a sanitizer allocates by itself")
 def test_memory_of_the_worker_that_is_short_at_any_position(daemon, broken):
     daemon.hook(shell='echo "$CALLBACK_RESULT_ID" >> ran',
+                when={"match": [{"header": "Host", "glob": "*"},
+                                {"header": "Host", "regex": "."},
+                                {"pointer": "/workflow_version_execution_id", "regex": "^[0-9]"}]},
                 retry={"attempts": 100, "first_delay": "10ms", "max_delay": "20ms"})
     daemon.start()
     posts = Posts(daemon)

@@ -34,9 +34,10 @@ static bool hook_matches(struct config_hook *hook, const struct result_record *r
     struct hook_matcher *matcher = hook_matcher_new(hook, &error);
     assert_non_null(matcher);
     struct hook_subject subject = {result, bytes_of_text(headers), bytes_of_text(body)};
-    bool matches = hook_matcher_matches(matcher, &subject);
+    int matches = hook_matcher_matches(matcher, &subject, &error);
     hook_matcher_free(matcher);
-    return matches;
+    assert_true(matches >= 0);
+    return matches > 0;
 }
 
 static bool condition_holds(struct config_condition condition)
