@@ -273,7 +273,7 @@ static void ten_mistakes_are_ten_problems_with_line_key_and_advice(void **state)
     expect_problem(f, 6, "limits.body", "is not a size (");
     expect_problem(f, 7, "limits.json_depth", "(it may be from 1 to 1024)");
     expect_problem(f, 8, "endpoints[0].name", "is not a name (");
-    expect_problem(f, 9, "endpoints[1].verify[0].scheme", "(did you mean \"run-token\"?)");
+    expect_problem(f, 9, "endpoints[1].verify[0].scheme", "(did you mean \"github\"?)");
     expect_problem(f, 10, "hooks[0].command[1]", "is not a field (");
     expect_problem(f, 11, "hooks[0].retry.attempts", "whole number (");
     assert_int_equal(f->problems.count, 10);

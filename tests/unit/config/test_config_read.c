@@ -206,7 +206,8 @@ static void a_visit_sees_every_element(void **state)
         "listen[0].tls.certificate listen[0].tls.private_key listen[0].tls.client_ca "
         "listen[1].tls.certificate listen[1].tls.private_key listen[1].tls.client_ca "
         "admin.token_file admin.read_token_file admin.tls.certificate admin.tls.private_key "
-        "admin.tls.client_ca run_token.key_file promptlayer.api_key_file ");
+        "admin.tls.client_ca run_token.key_file promptlayer.api_key_file "
+        "endpoints[0].verify[0].secret_file ");
     buffer_fini(&seen);
     int visits = 0;
     assert_int_equal(config_visit(f->config, KEY_SECRET, stop_visit, &visits), 7);
