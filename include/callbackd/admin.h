@@ -14,6 +14,7 @@
 #include "callbackd/metrics.h"
 #include "callbackd/state.h"
 #include "callbackd/store.h"
+#include "callbackd/upkeep.h"
 
 struct admin;
 
@@ -22,10 +23,11 @@ struct admin_options {
     const char *public_url;      /* base of callback URLs; borrowed until stop or admin_reload */
     struct state *state;
     struct result_log *log;
-    struct metrics *metrics; /* may be NULL */
-    int listener;            /* listening socket; borrowed */
-    int wake_fd;             /* eventfd of the worker, written after each change */
-    struct hook_view *hooks; /* what running jobs print */
+    struct store_checker *checker; /* may be NULL */
+    struct metrics *metrics;       /* may be NULL */
+    int listener;                  /* listening socket; borrowed */
+    int wake_fd;                   /* eventfd of the worker, written after each change */
+    struct hook_view *hooks;       /* what running jobs print */
 };
 
 /* NULL on failure. */

@@ -89,6 +89,7 @@ int store_check(
 struct store_checker;
 
 enum store_checker_state {
+    STORE_CHECKER_IDLE, /* not started: there is no need */
     STORE_CHECKER_RUNNING,
     STORE_CHECKER_WAITING, /* the rows are sound; the structure waits for a quieter time */
     STORE_CHECKER_SOUND,
@@ -100,18 +101,24 @@ const char *store_checker_state_name(enum store_checker_state state);
 
 struct store_checker_status {
     enum store_checker_state state;
-    int64_t started_at_ms; /* wall */
+    int64_t started_at_ms; /* wall; 0: not started */
     int64_t ended_at_ms;   /* 0: not yet */
     int64_t findings;
     char message[ERROR_MESSAGE_BYTES]; /* the first finding, or why it failed; "" */
 };
 
-/* Checks the store in the background, with the least priority, until it is done or stopped. Logs
- * how it ends and what it finds. NULL: no thread. */
-struct store_checker *store_checker_start(
+/* NULL: no memory. `metrics` may be NULL, and is borrowed. */
+struct store_checker *store_checker_new(
     const char *directory, struct metrics *metrics, struct error *error);
+void store_checker_free(struct store_checker *checker); /* ends it; NULL is allowed */
+
+/* Checks the store in the background, once, with the least priority, until it is done or ended.
+ * Logs how it goes and what it finds. -1: no thread. */
+int store_checker_start(struct store_checker *checker, struct error *error);
+/* Ends what runs. Is the store sound, as far as it was to be known? (A check that was ended before
+ * it was done does not know.) */
+bool store_checker_end(struct store_checker *checker);
 /* From any thread. */
 void store_checker_look(struct store_checker *checker, struct store_checker_status *status_out);
-void store_checker_stop(struct store_checker *checker); /* waits for its end; NULL is allowed */
 
 #endif

@@ -18,6 +18,7 @@
 #include "dispatcher.h"
 #include "refusals.h"
 #include "role.h"
+#include "soundness.h"
 
 enum {
     TICK_MS = 1000,         /* it looks by itself this often, whoever forgot to wake it */
@@ -36,7 +37,11 @@ struct worker {
     struct handover_reload reloaded; /* empty until the first reload */
     struct state *state;
     struct result_log *log;
+<<<<<<< HEAD
     struct hook_view *view; /* what the engine shows the admin */
+=======
+    struct soundness soundness;
+>>>>>>> 7fe6206 (worker: check the store in the background after an unclean stop)
     struct hook_engine *engine;
     struct admin *admin;
     struct reconciler *reconciler;
@@ -132,6 +137,7 @@ static int start_admin(struct worker *worker, struct error *error)
         .public_url = worker->handover->public_url,
         .state = worker->state,
         .log = worker->log,
+        .checker = worker->soundness.checker,
         .metrics = worker->metrics,
         .listener = worker->handover->admin,
         .wake_fd = worker->handover->wake_fd,
@@ -146,7 +152,8 @@ static int start_admin(struct worker *worker, struct error *error)
 static int start_on_store(struct worker *worker, struct error *error)
 {
     if (open_stores(worker, error) != 0 ||
-        (worker->admin == NULL && start_admin(worker, error) != 0))
+        (worker->admin == NULL && start_admin(worker, error) != 0) ||
+        soundness_begin(&worker->soundness, worker->state, error) != 0)
         return -1;
     return start_engine(worker, error);
 }
@@ -186,7 +193,9 @@ static int wait_for_store(struct worker *worker, struct error *error)
 
 static int worker_start(struct worker *worker, struct error *error)
 {
-    if (http_client_init(error) != 0)
+    if (http_client_init(error) != 0 ||
+        soundness_init(
+            &worker->soundness, worker->config->store.directory, worker->metrics, error) != 0)
         return -1;
     worker->view = hook_view_new(worker->handover->wake_fd, error);
     if (worker->view == NULL)
@@ -216,7 +225,11 @@ static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
     if (worker->engine != NULL)
         hook_engine_stop(worker->engine, hooks_grace_ms);
     admin_stop(worker->admin);
+<<<<<<< HEAD
     hook_view_free(worker->view);
+=======
+    soundness_end(&worker->soundness, worker->state);
+>>>>>>> 7fe6206 (worker: check the store in the background after an unclean stop)
     /* Last: a slow workflow API may hold it up until we are killed, and by now that costs nothing.
      */
     reconciler_stop(worker->reconciler);

@@ -65,12 +65,32 @@ static void lag_init(struct lag *lag)
     json_array_begin(&lag->writer);
 }
 
-static void write_store(struct json_writer *writer, bool ready, const struct error *error)
+static void write_check(struct json_writer *writer, struct store_checker *checker)
+{
+    struct store_checker_status check = {0};
+    if (checker != NULL)
+        store_checker_look(checker, &check);
+    json_key(writer, "check");
+    json_object_begin(writer);
+    json_member_text(writer, "state", store_checker_state_name(check.state));
+    if (check.started_at_ms != 0) {
+        json_member_time(writer, "started_at", check.started_at_ms);
+        json_member_time(writer, "ended_at", check.ended_at_ms);
+        json_member_int(writer, "findings", check.findings);
+        json_member_text(writer, "message", check.message[0] != '\0' ? check.message : NULL);
+    }
+    json_object_end(writer);
+}
+
+static void write_store(
+    struct json_writer *writer, bool ready, const struct error *error,
+    struct store_checker *checker)
 {
     json_key(writer, "store");
     json_object_begin(writer);
     json_member_bool(writer, "ready", ready);
     json_member_text(writer, "error", ready ? NULL : error->message);
+    write_check(writer, checker);
     json_object_end(writer);
 }
 
@@ -132,7 +152,7 @@ void admin_status(struct admin_request *request)
     const struct config *config = admin_lock_config(admin);
     json_member_text(&writer, "public_url", admin->options.public_url);
     json_member_bool(&writer, "api_key", config->promptlayer.api_key.count > 0);
-    write_store(&writer, ready, &error);
+    write_store(&writer, ready, &error, admin->options.checker);
     write_worker(&writer, &lag);
     write_children(&writer, admin->options.metrics);
     json_key(&writer, "orphaned_jobs");

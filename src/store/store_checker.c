@@ -28,6 +28,7 @@ struct store_checker {
     char *directory;
     struct metrics *metrics;
     pthread_t thread;
+    bool started; /* its owner's */
     _Atomic bool stop;
     pthread_mutex_t mutex;  /* guards what follows */
     pthread_cond_t stopped; /* CLOCK_MONOTONIC */
@@ -35,9 +36,9 @@ struct store_checker {
 };
 
 static const char *const state_names[STORE_CHECKER_STATES] = {
-    [STORE_CHECKER_RUNNING] = "running", [STORE_CHECKER_WAITING] = "waiting",
-    [STORE_CHECKER_SOUND] = "sound",     [STORE_CHECKER_DAMAGED] = "damaged",
-    [STORE_CHECKER_FAILED] = "failed",
+    [STORE_CHECKER_IDLE] = "not_needed", [STORE_CHECKER_RUNNING] = "running",
+    [STORE_CHECKER_WAITING] = "waiting", [STORE_CHECKER_SOUND] = "sound",
+    [STORE_CHECKER_DAMAGED] = "damaged", [STORE_CHECKER_FAILED] = "failed",
 };
 
 const char *store_checker_state_name(enum store_checker_state state)
@@ -166,14 +167,6 @@ static void *run(void *argument)
     return NULL;
 }
 
-static void checker_free(struct store_checker *checker)
-{
-    (void)pthread_cond_destroy(&checker->stopped);
-    (void)pthread_mutex_destroy(&checker->mutex);
-    free(checker->directory);
-    free(checker);
-}
-
 static void init_waiting(struct store_checker *checker)
 {
     pthread_condattr_t attributes;
@@ -185,25 +178,61 @@ static void init_waiting(struct store_checker *checker)
     (void)pthread_mutex_init(&checker->mutex, NULL);
 }
 
-struct store_checker *store_checker_start(
+struct store_checker *store_checker_new(
     const char *directory, struct metrics *metrics, struct error *error)
 {
     struct store_checker *checker = calloc(1, sizeof *checker);
 
-    if (checker == NULL) {
-        error_set(error, ERROR_MEMORY, "no memory to check the store");
-        return NULL;
+    if (checker != NULL) {
+        checker->metrics = metrics;
+        checker->directory = text_copy(directory);
+        init_waiting(checker);
+        if (checker->directory != NULL)
+            return checker;
+        store_checker_free(checker);
     }
-    checker->metrics = metrics;
+    error_set(error, ERROR_MEMORY, "no memory to check the store");
+    return NULL;
+}
+
+int store_checker_start(struct store_checker *checker, struct error *error)
+{
+    (void)pthread_mutex_lock(&checker->mutex);
     checker->status.started_at_ms = clock_wall_ms();
-    checker->directory = text_copy(directory);
-    init_waiting(checker);
-    if (checker->directory == NULL || pthread_create(&checker->thread, NULL, run, checker) != 0) {
-        checker_free(checker);
-        error_set(error, ERROR_MEMORY, "no thread to check the store");
-        return NULL;
-    }
-    return checker;
+    checker->status.state = STORE_CHECKER_RUNNING;
+    (void)pthread_mutex_unlock(&checker->mutex);
+    checker->started = pthread_create(&checker->thread, NULL, run, checker) == 0;
+    if (checker->started)
+        return 0;
+    error_set(error, ERROR_MEMORY, "no thread to check the store");
+    fail(checker, error);
+    return -1;
+}
+
+bool store_checker_end(struct store_checker *checker)
+{
+    struct store_checker_status status;
+
+    (void)pthread_mutex_lock(&checker->mutex);
+    atomic_store(&checker->stop, true);
+    (void)pthread_cond_signal(&checker->stopped);
+    (void)pthread_mutex_unlock(&checker->mutex);
+    if (checker->started)
+        (void)pthread_join(checker->thread, NULL);
+    checker->started = false;
+    store_checker_look(checker, &status);
+    return status.state == STORE_CHECKER_IDLE || status.state == STORE_CHECKER_SOUND;
+}
+
+void store_checker_free(struct store_checker *checker)
+{
+    if (checker == NULL)
+        return;
+    (void)store_checker_end(checker);
+    (void)pthread_cond_destroy(&checker->stopped);
+    (void)pthread_mutex_destroy(&checker->mutex);
+    free(checker->directory);
+    free(checker);
 }
 
 void store_checker_look(struct store_checker *checker, struct store_checker_status *status_out)
@@ -211,16 +240,4 @@ void store_checker_look(struct store_checker *checker, struct store_checker_stat
     (void)pthread_mutex_lock(&checker->mutex);
     *status_out = checker->status;
     (void)pthread_mutex_unlock(&checker->mutex);
-}
-
-void store_checker_stop(struct store_checker *checker)
-{
-    if (checker == NULL)
-        return;
-    (void)pthread_mutex_lock(&checker->mutex);
-    atomic_store(&checker->stop, true);
-    (void)pthread_cond_signal(&checker->stopped);
-    (void)pthread_mutex_unlock(&checker->mutex);
-    (void)pthread_join(checker->thread, NULL);
-    checker_free(checker);
 }
