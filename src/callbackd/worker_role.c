@@ -37,11 +37,8 @@ struct worker {
     struct handover_reload reloaded; /* empty until the first reload */
     struct state *state;
     struct result_log *log;
-<<<<<<< HEAD
-    struct hook_view *view; /* what the engine shows the admin */
-=======
     struct soundness soundness;
->>>>>>> 7fe6206 (worker: check the store in the background after an unclean stop)
+    struct hook_view *view; /* what the engine shows the admin */
     struct hook_engine *engine;
     struct admin *admin;
     struct reconciler *reconciler;
@@ -225,11 +222,8 @@ static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
     if (worker->engine != NULL)
         hook_engine_stop(worker->engine, hooks_grace_ms);
     admin_stop(worker->admin);
-<<<<<<< HEAD
     hook_view_free(worker->view);
-=======
     soundness_end(&worker->soundness, worker->state);
->>>>>>> 7fe6206 (worker: check the store in the background after an unclean stop)
     /* Last: a slow workflow API may hold it up until we are killed, and by now that costs nothing.
      */
     reconciler_stop(worker->reconciler);
