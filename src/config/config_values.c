@@ -145,7 +145,7 @@ static bool parse_rate(const char *text, int64_t *limit_out, int64_t *period_ms_
     static const struct {
         const char *name;
         int64_t ms;
-    } periods[] = {{"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {"d", 24 * 3600 * 1000}};
+    } periods[] = {{"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     const char *slash = strchr(text, '/');
     if (!slash || !text_parse_int64(bytes_of(text, (size_t)(slash - text)), limit_out))
         return false;

@@ -271,14 +271,14 @@ static void test_usage(void **state)
     caught_fini(&caught);
     caught = RUN("job");
     assert_int_equal(caught.status, 2);
-    assert_err(&caught, "usage: callbackctl job JOB");
+    assert_err(&caught, "usage: callbackctl job [OPTIONS] JOB");
     caught_fini(&caught);
     caught = RUN("job", "a", "b");
     assert_int_equal(caught.status, 2);
     caught_fini(&caught);
     caught = RUN("job", "--help");
     assert_int_equal(caught.status, 0);
-    assert_out(&caught, "usage: callbackctl job JOB");
+    assert_out(&caught, "usage: callbackctl job [OPTIONS] JOB");
     caught_fini(&caught);
 }
 
