@@ -64,4 +64,6 @@ def fill(store, count, say):
     _fill(store / "log/results.db", [RECEIVED], count, start, say).close()
     state = _fill(store / "state/state.db", [RUNS, RESULTS, JOBS], count, start, say)
     state.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('cursor', ?)", (count,))
+    state.execute("INSERT OR REPLACE INTO job_counts (hook, state, jobs)"
+                  " SELECT hook, state, count(*) FROM jobs GROUP BY hook, state")
     state.close()
