@@ -374,6 +374,11 @@ int state_set_aside_list(
  */
 int state_remove(
     struct state_tx *tx, int64_t before_ms, int limit, int *removed_out, struct error *error);
+/* Is there anything that may be old enough for state_remove? Cheap. */
+int state_remove_is_due(struct state_tx *tx, int64_t before_ms, bool *due_out, struct error *error);
+/* Gives a slice of the space that removal has left back to the file system, if there is much.
+ * *shrunk_out: it did, and there may be more. What is not given back is used again. */
+int state_shrink(struct state *state, bool *shrunk_out, struct error *error);
 /* Is the row of the log still wanted by a result here? */
 int state_result_exists(struct state_tx *tx, int64_t seq, bool *exists_out, struct error *error);
 

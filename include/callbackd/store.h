@@ -157,12 +157,16 @@ int result_log_body(struct result_log *log, int64_t seq, struct buffer *out, str
 int result_log_last_seq(struct result_log *log, int64_t *seq_out, struct error *error);
 
 /* Removes at most `limit` rows received before `before_ms` with seq <= up_to_seq, for which
- * `keep` (may be NULL) returns false. *removed_out counts. Short: one small transaction. Looks at
- * a bounded number of rows and goes on there the next time, so 0 may be removed although there is
- * more: call it now and then. `keep` runs on the caller's thread, outside of any transaction. */
+ * `keep` (may be NULL) returns false. *removed_out counts. Short: one small transaction, of fewer
+ * rows where bodies are large. Looks at a bounded number of rows and goes on there the next time,
+ * so 0 may be removed although there is more: call it now and then. `keep` runs on the caller's
+ * thread, outside of any transaction. */
 int result_log_remove(
     struct result_log *log, int64_t before_ms, int64_t up_to_seq, int limit,
     bool (*keep)(void *context, int64_t seq), void *context, int *removed_out, struct error *error);
+/* Gives a slice of the space that removal has left back to the file system, if there is much.
+ * *shrunk_out: it did, and there may be more. What is not given back is used again. */
+int result_log_shrink(struct result_log *log, bool *shrunk_out, struct error *error);
 
 /* ---- refused posts, bounded in number (keep_rejected) and size (16 MiB each, whole for what
  * was verified; the first 4 KiB otherwise) ---- */

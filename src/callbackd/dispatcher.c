@@ -13,7 +13,6 @@ enum {
     BATCH = 256,
     SETTLE_MAX = 256,
     SWEEP_MAX = 256,
-    RETIRE_MAX = 100, /* a slice short enough not to be felt by senders */
 };
 
 /* A copy of an entry: it outlives the visit, because reading bodies for conditions must not
@@ -334,7 +333,7 @@ int dispatcher_settle(struct dispatcher *dispatcher, int *settled_out, struct er
     return outcome;
 }
 
-/* ---- deadlines and retention ---- */
+/* ---- deadlines ---- */
 
 struct sweeping {
     int64_t now_ms;
@@ -364,90 +363,5 @@ int dispatcher_sweep(struct dispatcher *dispatcher, struct error *error)
     if (state_write(dispatcher->state, sweep, &sweeping, error) != 0)
         return -1;
     log_warning("runs are overdue or lost", LOG_INT("count", sweeping.moved));
-    return 0;
-}
-
-struct retiring {
-    struct state *state;
-    int64_t before_ms;
-    int64_t cursor;
-    int removed;
-    bool found;
-};
-
-static int note_old(void *context, const struct result_record *result)
-{
-    (void)result;
-    ((struct retiring *)context)->found = true;
-    return 1;
-}
-
-static int look_for_old(struct state_tx *tx, void *context, struct error *error)
-{
-    struct retiring *retiring = context;
-    struct result_filter filter = {
-        .status = -1, .pending = -1, .until_ms = retiring->before_ms, .limit = 1};
-    if (state_cursor_get(tx, &retiring->cursor, error) != 0)
-        return -1;
-    return state_result_list(tx, &filter, note_old, retiring, error) < 0 ? -1 : 0;
-}
-
-static int note_first(void *context, const struct result_entry *entry)
-{
-    struct retiring *retiring = context;
-    retiring->found = retiring->found || entry->received_at_ms < retiring->before_ms;
-    return 1;
-}
-
-static int remove_old(struct state_tx *tx, void *context, struct error *error)
-{
-    struct retiring *retiring = context;
-    return state_remove(tx, retiring->before_ms, RETIRE_MAX, &retiring->removed, error);
-}
-
-struct existence {
-    int64_t seq;
-    bool exists;
-};
-
-static int ask_existence(struct state_tx *tx, void *context, struct error *error)
-{
-    struct existence *existence = context;
-    return state_result_exists(tx, existence->seq, &existence->exists, error);
-}
-
-static bool still_wanted(void *context, int64_t seq)
-{
-    struct retiring *retiring = context;
-    struct existence existence = {.seq = seq, .exists = true};
-    struct error error = {0};
-    /* In doubt it is kept. */
-    return state_read(retiring->state, ask_existence, &existence, &error) != 0 || existence.exists;
-}
-
-int dispatcher_retire(struct dispatcher *dispatcher, int *removed_out, struct error *error)
-{
-    *removed_out = 0;
-    struct retiring retiring = {
-        .state = dispatcher->state,
-        .before_ms = clock_wall_ms() - dispatcher->config->store.retention_ms,
-    };
-    if (state_read(dispatcher->state, look_for_old, &retiring, error) != 0)
-        return -1;
-    /* The log has rows that the state does not (duplicates), or not any more. */
-    if (result_log_read(dispatcher->log, 0, 1, note_first, &retiring, error) < 0)
-        return -1;
-    if (!retiring.found)
-        return 0;
-    if (state_write(dispatcher->state, remove_old, &retiring, error) != 0)
-        return -1;
-    int removed = 0;
-    if (result_log_remove(
-            dispatcher->log, retiring.before_ms, retiring.cursor, RETIRE_MAX, still_wanted,
-            &retiring, &removed, error) != 0)
-        return -1;
-    *removed_out = retiring.removed + removed;
-    if (*removed_out > 0)
-        log_debug("old results removed", LOG_INT("count", *removed_out));
     return 0;
 }

@@ -29,7 +29,5 @@ int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error 
 int dispatcher_settle(struct dispatcher *dispatcher, int *settled_out, struct error *error);
 /* Runs that are past their deadline. */
 int dispatcher_sweep(struct dispatcher *dispatcher, struct error *error);
-/* Removes one slice of what is older than the retention. */
-int dispatcher_retire(struct dispatcher *dispatcher, int *removed_out, struct error *error);
 
 #endif

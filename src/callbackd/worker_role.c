@@ -17,6 +17,7 @@
 #include "callbackd/text.h"
 #include "dispatcher.h"
 #include "refusals.h"
+#include "retention.h"
 #include "role.h"
 #include "soundness.h"
 
@@ -44,6 +45,7 @@ struct worker {
     struct reconciler *reconciler;
     struct dispatcher dispatcher;
     struct refusals refusals;
+    struct retention retention;
     char *runtime_directory;
     int64_t tick_at_ms;   /* monotonic */
     int64_t retire_at_ms; /* monotonic */
@@ -213,6 +215,8 @@ static int worker_start(struct worker *worker, struct error *error)
         .engine = worker->engine,
         .metrics = worker->metrics,
     };
+    worker->retention =
+        (struct retention){.config = worker->config, .state = worker->state, .log = worker->log};
     worker->refusals = (struct refusals){.state = worker->state, .log = worker->log};
     return handover_say(HANDOVER_CONTROL_FD, HANDOVER_READY, error);
 }
@@ -256,6 +260,7 @@ static void take_configuration(struct worker *worker, struct handover_reload *re
         log_error("results are not polled", LOG_ERROR(&error));
     worker->reconciler = reconciler;
     worker->dispatcher.config = config;
+    worker->retention.config = config;
     worker->config = config;
     handover_reload_fini(&worker->reloaded);
     worker->reloaded = *reload;
@@ -297,9 +302,9 @@ static int do_chores(struct worker *worker, int64_t now_ms, struct error *error)
             admin_notify(worker->admin);
     }
     if (now_ms >= worker->retire_at_ms) {
-        int removed = 0;
-        int outcome = dispatcher_retire(&worker->dispatcher, &removed, error);
-        worker->retire_at_ms = now_ms + (removed > 0 ? RETIRE_NEXT_MS : RETIRE_EVERY_MS);
+        bool more = false;
+        int outcome = retention_slice(&worker->retention, &more, error);
+        worker->retire_at_ms = now_ms + (more ? RETIRE_NEXT_MS : RETIRE_EVERY_MS);
         return outcome;
     }
     return 0;

@@ -280,16 +280,26 @@ int db_checkpoint_truncate(struct db *db, bool *busy_out, struct error *error)
     return 0;
 }
 
-int db_shrink(struct db *db, int pages, struct error *error)
+int db_has_spare(struct db *db, bool *spare_out, struct error *error)
 {
-    char sql[64];
     int64_t free_pages;
     int64_t all_pages;
 
     if (db_number(db, "PRAGMA freelist_count", &free_pages, error) < 0 ||
         db_number(db, "PRAGMA page_count", &all_pages, error) < 0)
         return -1;
-    if (free_pages < FREE_PAGES_KEPT || free_pages < all_pages / 8)
+    *spare_out = free_pages > FREE_PAGES_KEPT && free_pages > all_pages / 8;
+    return 0;
+}
+
+int db_shrink(struct db *db, int pages, struct error *error)
+{
+    char sql[64];
+    bool spare;
+
+    if (db_has_spare(db, &spare, error) < 0)
+        return -1;
+    if (!spare)
         return 0;
     snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%d)", pages);
     return db_script(db, sql, error);

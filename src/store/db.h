@@ -71,7 +71,9 @@ int64_t db_wal_bytes(const struct db *db);
 int db_checkpoint(struct db *db, struct error *error);
 /* Waits for readers and writers and empties the WAL: *busy_out when they did not end in time. */
 int db_checkpoint_truncate(struct db *db, bool *busy_out, struct error *error);
-/* Gives free pages back to the file system when they are many: at most `pages` of them. */
+/* Are there so many free pages that some are worth giving back to the file system? */
+int db_has_spare(struct db *db, bool *spare_out, struct error *error);
+/* Gives them back: at most `pages` of them. */
 int db_shrink(struct db *db, int pages, struct error *error);
 
 /* For statement.c: the slot of a kept statement, by the address of its text; NULL: all taken. */

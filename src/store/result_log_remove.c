@@ -10,12 +10,14 @@ enum {
     LOOKED_AT_PER_REMOVED = 4, /* rows that are kept may stand between those that go */
     LOOKED_AT_MIN = 256,
     LIMIT_MAX = 10000,
+    BODY_BYTES_MAX = 4 * 1024 * 1024, /* of a slice: freeing pages takes time too */
     SHRINK_PAGES = 128,
 };
 
 /* The rows of a slice, oldest first. */
 struct slice {
     int64_t *seqs;
+    int64_t *sizes; /* of their bodies */
     int count;
     int64_t last_seq; /* the last row that was looked at; 0: none */
     bool at_end;      /* what follows is too young, or there is nothing */
@@ -40,7 +42,8 @@ static int find_old(
 
     if (statement_open(
             &rows, db,
-            "SELECT seq, received_at FROM received WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            "SELECT seq, received_at, iif(duplicate_of IS NULL, size, 0) FROM received"
+            " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
             error) < 0)
         return -1;
     statement_bind_int64(&rows, after_seq);
@@ -49,8 +52,10 @@ static int find_old(
     while ((stepped = statement_step(&rows, error)) == 1) {
         looked_at++;
         slice->last_seq = statement_int64(&rows, 0);
-        if (statement_int64(&rows, 1) < before_ms)
+        if (statement_int64(&rows, 1) < before_ms) {
+            slice->sizes[slice->count] = statement_int64(&rows, 2);
             slice->seqs[slice->count++] = slice->last_seq;
+        }
     }
     slice->at_end = looked_at < looked_at_max || slice->count == 0;
     return stepped;
@@ -61,13 +66,18 @@ static void leave_out_kept(
     struct slice *slice, int limit, bool (*keep)(void *context, int64_t seq), void *context)
 {
     int going = 0;
+    int64_t bytes = 0;
+    bool full = false;
 
-    for (int i = 0; i < slice->count && going < limit; i++) {
+    for (int i = 0; i < slice->count && !full; i++) {
         int64_t seq = slice->seqs[i];
 
-        if (keep == NULL || !keep(context, seq))
+        if (keep == NULL || !keep(context, seq)) {
             slice->seqs[going++] = seq;
-        if (going == limit && i + 1 < slice->count) {
+            bytes += slice->sizes[i];
+        }
+        full = going == limit || bytes >= BODY_BYTES_MAX;
+        if (full && i + 1 < slice->count) {
             slice->last_seq = seq;
             slice->at_end = false;
         }
@@ -119,9 +129,10 @@ int result_log_remove(
 
     if (looked_at_max < LOOKED_AT_MIN)
         looked_at_max = LOOKED_AT_MIN;
-    slice.seqs = calloc((size_t)looked_at_max, sizeof *slice.seqs);
+    slice.seqs = calloc((size_t)looked_at_max * 2, sizeof *slice.seqs);
     if (slice.seqs == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a slice of retention");
+    slice.sizes = slice.seqs + looked_at_max;
     result = find_slice(log, before_ms, up_to_seq, looked_at_max, &slice, error);
     if (result == 0) {
         leave_out_kept(&slice, bounded, keep, context);
@@ -136,4 +147,36 @@ int result_log_remove(
     }
     free(slice.seqs);
     return result;
+}
+
+/* ---- giving space back ---- */
+
+static int run_shrinking(struct db *db, struct writer_work *work, struct error *error)
+{
+    (void)work;
+    return db_shrink(db, SHRINK_PAGES, error);
+}
+
+static int has_spare(struct result_log *log, bool *spare_out, struct error *error)
+{
+    struct db *db = reader_pool_take(&log->readers, error);
+    int result;
+
+    if (db == NULL)
+        return -1;
+    result = db_has_spare(db, spare_out, error);
+    reader_pool_give(&log->readers, db);
+    return result;
+}
+
+int result_log_shrink(struct result_log *log, bool *shrunk_out, struct error *error)
+{
+    struct writer_work work = {.run = run_shrinking, .savepoint = true};
+    bool spare;
+
+    if (has_spare(log, &spare, error) < 0 ||
+        (spare && group_commit_submit(log->group, &work.group, error) < 0))
+        return -1;
+    *shrunk_out = spare;
+    return 0;
 }

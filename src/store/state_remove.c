@@ -8,7 +8,14 @@
 
 #include "state_private.h"
 
-enum { LOOKED_AT_PER_REMOVED = 8, LOOKED_AT_MIN = 512, LIMIT_MAX = 10000, SHRINK_PAGES = 128 };
+enum {
+    LOOKED_AT_PER_REMOVED = 8,
+    LOOKED_AT_MIN = 512,
+    LIMIT_MAX = 10000,
+    SHRINK_PAGES = 128,
+    ATTEMPTS_MAX =
+        64, /* of a slice: each may have 128 KiB of output, whose pages are to be freed */
+};
 
 /* Rows that are old enough, the oldest first: seq, time, must it stay? */
 struct search {
@@ -19,7 +26,7 @@ struct search {
 };
 
 struct found {
-    int64_t *seqs;
+    struct position *rows;
     int count;
 };
 
@@ -49,7 +56,7 @@ static int search_rows(
         *search->position =
             (struct position){.at_ms = statement_int64(&rows, 1), .seq = statement_int64(&rows, 0)};
         if (!statement_bool(&rows, 2))
-            found->seqs[found->count++] = search->position->seq;
+            found->rows[found->count++] = *search->position;
     }
     if (found->count < search->limit && stepped < 0)
         return -1;
@@ -58,47 +65,65 @@ static int search_rows(
     return 0;
 }
 
-static int delete_by(struct db *db, const char *sql, int64_t seq, struct error *error)
+static int delete_by(
+    struct db *db, const char *sql, int64_t seq, int *deleted_out, struct error *error)
 {
     STATEMENT statement = {0};
 
     if (statement_open(&statement, db, sql, error) < 0)
         return -1;
     statement_bind_int64(&statement, seq);
-    return statement_run(&statement, error);
+    if (statement_run(&statement, error) < 0)
+        return -1;
+    *deleted_out = statement_changes(&statement);
+    return 0;
 }
 
-static int delete_result(struct db *db, int64_t seq, struct error *error)
+/* *attempts_out: how many went with it. */
+static int delete_result(struct db *db, int64_t seq, int *attempts_out, struct error *error)
 {
+    int deleted;
+
     if (delete_by(
             db, "DELETE FROM attempts WHERE job_seq IN (SELECT seq FROM jobs WHERE result_seq = ?)",
-            seq, error) < 0 ||
-        delete_by(db, "DELETE FROM jobs WHERE result_seq = ?", seq, error) < 0)
+            seq, attempts_out, error) < 0 ||
+        delete_by(db, "DELETE FROM jobs WHERE result_seq = ?", seq, &deleted, error) < 0)
         return -1;
-    return delete_by(db, "DELETE FROM results WHERE seq = ?", seq, error);
+    return delete_by(db, "DELETE FROM results WHERE seq = ?", seq, &deleted, error);
 }
 
-static int delete_run(struct db *db, int64_t seq, struct error *error)
+static int delete_run(struct db *db, int64_t seq, int *attempts_out, struct error *error)
 {
-    return delete_by(db, "DELETE FROM runs WHERE seq = ?", seq, error);
+    int deleted;
+
+    *attempts_out = 0;
+    return delete_by(db, "DELETE FROM runs WHERE seq = ?", seq, &deleted, error);
 }
 
 static int remove_found(
     struct db *db, const struct search *search,
-    int (*delete_one)(struct db *db, int64_t seq, struct error *error), int *removed,
-    struct error *error)
+    int (*delete_one)(struct db *db, int64_t seq, int *attempts_out, struct error *error),
+    int *removed, struct error *error)
 {
-    struct found found = {.seqs = calloc((size_t)search->limit + 1, sizeof *found.seqs)};
+    struct found found = {.rows = calloc((size_t)search->limit + 1, sizeof *found.rows)};
+    int attempts = 0;
+    int count = 0;
     int result;
 
-    if (found.seqs == NULL)
+    if (found.rows == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a slice of retention");
     result = search_rows(db, search, &found, error);
-    for (int i = 0; i < found.count && result == 0; i++)
-        result = delete_one(db, found.seqs[i], error);
+    while (count < found.count && attempts < ATTEMPTS_MAX && result == 0) {
+        int deleted = 0;
+
+        result = delete_one(db, found.rows[count++].seq, &deleted, error);
+        attempts += deleted;
+    }
     if (result == 0)
-        *removed += found.count;
-    free(found.seqs);
+        *removed += count;
+    if (count < found.count)
+        *search->position = found.rows[count - 1];
+    free(found.rows);
     return result;
 }
 
@@ -158,5 +183,50 @@ int state_remove(
         db_shrink(tx->db, SHRINK_PAGES, error) < 0)
         return -1;
     *removed_out = removed;
+    return 0;
+}
+
+int state_remove_is_due(struct state_tx *tx, int64_t before_ms, bool *due_out, struct error *error)
+{
+    STATEMENT row = {0};
+
+    if (statement_open(
+            &row, tx->db,
+            "SELECT EXISTS (SELECT 1 FROM results INDEXED BY results_received"
+            " WHERE received_at < ?1)"
+            " OR EXISTS (SELECT 1 FROM runs INDEXED BY runs_ended WHERE registered_at < ?1"
+            " AND state IN ('completed', 'lost', 'launch_failed'))"
+            " OR EXISTS (SELECT 1 FROM set_aside INDEXED BY set_aside_received"
+            " WHERE received_at < ?1)",
+            error) < 0)
+        return -1;
+    statement_bind_int64(&row, before_ms);
+    if (statement_step(&row, error) < 0)
+        return -1;
+    *due_out = statement_bool(&row, 0);
+    return 0;
+}
+
+/* ---- giving space back ---- */
+
+static int look_for_spare(struct state_tx *tx, void *context, struct error *error)
+{
+    return db_has_spare(tx->db, context, error);
+}
+
+static int shrink(struct state_tx *tx, void *context, struct error *error)
+{
+    (void)context;
+    return db_shrink(tx->db, SHRINK_PAGES, error);
+}
+
+int state_shrink(struct state *state, bool *shrunk_out, struct error *error)
+{
+    bool spare;
+
+    if (state_read(state, look_for_spare, &spare, error) < 0 ||
+        (spare && state_write(state, shrink, NULL, error) < 0))
+        return -1;
+    *shrunk_out = spare;
     return 0;
 }

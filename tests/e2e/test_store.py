@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What happens to the store around what it stores: faults in it, retention, checks."""
 import contextlib
+import importlib.util
+import re
 import sqlite3
 
 import pytest
 
-from support import processes
-from support.daemon import WORKER, result_body
+from support import build, processes, web
+from support.daemon import PLAIN, WORKER, result_body
 from support.waiting import wait_for
 
 
@@ -122,3 +124,79 @@ def test_damage_is_loud_until_it_is_mended(daemon):
     daemon.stop()
     daemon.start()
     assert check_of(daemon) == {"state": "not_needed"}
+
+
+# ---- retention, and how the store grows ----
+
+MIB = 1024 * 1024
+
+
+def log_size(daemon):
+    return (daemon.directory / "store/log/results.db").stat().st_size
+
+
+def test_retention_removes_what_has_ended_and_gives_its_space_back(daemon):
+    daemon.config["store"]["retention"] = "1s"
+    for name in ("bulk", "kept"):
+        daemon.endpoint(name=name, path=f"/in/{name}", kind="json", verify="none")
+    daemon.hook(name="held", endpoint="kept", shell="cat > kept.json")
+    daemon.start()
+    daemon.admin.send("POST", "/api/v1/hooks/held/pause")
+    kept = daemon.post("/in/kept", '{"n": 1}').json()["result_id"]
+    daemon.wait_for_jobs(1, "waiting")
+    large = b'"' + b"x" * MIB + b'"'
+    with web.Client(daemon.place(PLAIN)) as client:
+
+        def post(body):
+            answer = client.ask("POST", "/in/bulk", body, {"Content-Type": "application/json"})
+            assert answer.status == 200, answer
+
+        largest = 0
+        for _ in range(60):
+            post(large)
+            largest = max(largest, log_size(daemon))
+        assert largest > 30 * MIB
+
+        def is_small():
+            post("1")  # it is removed beside what comes in, which is never refused
+            return log_size(daemon) < 20 * MIB
+
+        wait_for("the space was given back", is_small)
+    wait_for("all but the unfinished was removed", lambda: daemon.received(
+        "SELECT id FROM received") == [(kept,)])
+    assert daemon.decided("SELECT id FROM results") == [(kept,)]
+    assert daemon.admin.ask("GET", f"/api/v1/results/{kept}/body").body == b'{"n": 1}'
+    daemon.admin.send("POST", "/api/v1/hooks/held/resume")
+    wait_for("it has gone too, once its job had ended", lambda: daemon.received(
+        "SELECT count(*) FROM received") == [(0,)])
+    assert (daemon.directory / "kept.json").read_bytes() == b'{"n": 1}'
+    wait_for("and its job", lambda: daemon.decided("SELECT count(*) FROM jobs") == [(0,)])
+    daemon.stop()
+
+
+def prefill(store, count):
+    path = build.ROOT / "tests/bench/prefill.py"
+    spec = importlib.util.spec_from_file_location("prefill", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.fill(store, count, lambda _: None)
+
+
+def bytes_read(daemon):
+    """What the daemon has read so far, those of its children that have ended included."""
+    return sum(int(re.search(rb"rchar: (\d+)", processes.read(pid, "io"))[1])
+               for pid in {daemon.pid} | processes.descendants(daemon.pid))
+
+
+def test_a_start_reads_no_more_from_a_large_store(daemon, ctl):
+    daemon.start()
+    empty = bytes_read(daemon)
+    daemon.stop()
+    prefill(daemon.directory / "store", 50_000)
+    assert log_size(daemon) > 30 * MIB
+    daemon.start()
+    full = bytes_read(daemon)
+    assert daemon.admin.get("/api/v1/status")["worker"]["lag"] == 0
+    daemon.stop()
+    assert full - empty < 2 * MIB, (empty, full)
+    assert ctl("check").status == 0  # it was a store as we write it

@@ -353,51 +353,6 @@ static void a_store_that_is_gone_sets_nothing_aside(void **state)
     assert_int_equal(metrics_get(f->metrics, METRIC_RESULTS_SET_ASIDE), 0);
 }
 
-/* ---- retention ---- */
-
-static int count_entry(void *context, const struct result_entry *entry)
-{
-    (void)entry;
-    (*(int *)context)++;
-    return 0;
-}
-
-static int count_entries(struct fixture *f)
-{
-    struct error error = {0};
-    int count = 0;
-    assert_true(result_log_read(f->log, 0, 1000, count_entry, &count, &error) >= 0);
-    return count;
-}
-
-static int forget_result(struct state_tx *tx, void *context, struct error *error)
-{
-    int removed = 0;
-    return state_remove(tx, *(const int64_t *)context, 100, &removed, error);
-}
-
-static void what_only_the_log_still_has_is_retired_too(void **state)
-{
-    struct fixture *f = *state;
-    struct error error = {0};
-    int64_t soon_ms = clock_wall_ms() + 3600000;
-    struct id run = launching_run(f);
-    assert_int_equal(state_write(f->state, launch, &run, &error), 0);
-    receive(f, run);
-    take_all(f);
-    run_sql(f, "state/state.db", "UPDATE jobs SET state = 'succeeded'");
-    /* As if we had died between the two databases. */
-    assert_int_equal(state_write(f->state, forget_result, &soon_ms, &error), 0);
-    assert_int_equal(count_entries(f), 1);
-    f->config.store.retention_ms = -3600000;
-    int removed = 0;
-    assert_int_equal(dispatcher_retire(&f->dispatcher, &removed, &error), 0);
-    assert_int_equal(count_entries(f), 0);
-    assert_int_equal(removed, 1);
-    assert_int_equal(dispatcher_retire(&f->dispatcher, &removed, &error), 0);
-    assert_int_equal(removed, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,8 +369,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(jobs_of_what_is_settled_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_row_that_is_not_ours_is_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_that_is_gone_sets_nothing_aside, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            what_only_the_log_still_has_is_retired_too, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

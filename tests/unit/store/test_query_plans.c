@@ -186,6 +186,7 @@ static int check_state(struct state_tx *tx, void *context, struct error *error)
     const struct set_aside_record record = {.seq = 1, .endpoint = "results", .reason = "none"};
     int64_t cursor;
     int removed;
+    bool due;
 
     use_runs(tx);
     use_results(tx);
@@ -195,6 +196,7 @@ static int check_state(struct state_tx *tx, void *context, struct error *error)
     assert_int_equal(state_set_aside(tx, &record, error), 0);
     assert_int_equal(state_set_aside_list(tx, 1, ignore_set_aside, NULL, error), 0);
     assert_int_equal(state_remove(tx, 0, 1, &removed, error), 0);
+    assert_int_equal(state_remove_is_due(tx, 0, &due, error), 0);
     *(int *)context = check_kept(db_handle(tx->db));
     return 0;
 }

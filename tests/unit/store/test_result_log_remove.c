@@ -85,6 +85,21 @@ static void after_the_first_was_removed_the_same_post_is_new(void **state)
     assert_false(append_text(*state, "k", "1").duplicate);
 }
 
+static void a_slice_of_large_bodies_has_few_rows(void **state)
+{
+    enum { BODY = 3 * 1024 * 1024 };
+    char *body = calloc(1, BODY);
+    struct result_post post = a_post(NULL, "");
+
+    post.body = bytes_of(body, BODY);
+    for (int i = 0; i < 5; i++)
+        (void)appended(*state, &post);
+    assert_int_equal(removed_before(*state, INT64_MAX, 5, 100, NULL), 2);
+    assert_int_equal(removed_before(*state, INT64_MAX, 5, 100, NULL), 2);
+    assert_int_equal(removed_before(*state, INT64_MAX, 5, 100, NULL), 1);
+    free(body);
+}
+
 static int64_t page_count(const struct fixture *fixture)
 {
     sqlite3 *db;
@@ -129,6 +144,7 @@ int main(void)
         CASE(what_is_wanted_stays_and_does_not_stop_the_rest),
         CASE(an_entry_from_a_wrong_clock_does_not_block_those_behind),
         CASE(after_the_first_was_removed_the_same_post_is_new),
+        CASE(a_slice_of_large_bodies_has_few_rows),
         CASE(space_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,6 +260,70 @@ static void a_list_goes_on_where_its_cursor_was_removed(void **state)
     assert_int_equal(listing.seqs[1], 1);
 }
 
+struct numbered_attempt {
+    const struct id *job;
+    int number;
+};
+
+static int insert_numbered(struct state_tx *tx, void *context, struct error *error)
+{
+    const struct numbered_attempt *numbered = context;
+    const struct attempt_record attempt = {
+        .number = numbered->number, .outcome = ATTEMPT_EXIT, .started_at_ms = 1, .ended_at_ms = 2};
+
+    return state_attempt_insert(tx, numbered->job, &attempt, error);
+}
+
+static void a_slice_of_many_attempts_has_few_results(void **state)
+{
+    for (int64_t seq = 1; seq <= 3; seq++) {
+        struct result_record result = with_result(*state, seq);
+        struct job_record job = with_job(*state, &result, JOB_SUCCEEDED);
+
+        for (int number = 1; number <= 70; number++) {
+            struct numbered_attempt numbered = {.job = &job.id, .number = number};
+
+            writes(*state, insert_numbered, &numbered);
+        }
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(removed_before(*state, 2000, 100), 1);
+    assert_int_equal(removed_before(*state, 2000, 100), 0);
+}
+
+struct due {
+    int64_t before_ms;
+    bool due;
+};
+
+static int look_for_due(struct state_tx *tx, void *context, struct error *error)
+{
+    struct due *due = context;
+
+    return state_remove_is_due(tx, due->before_ms, &due->due, error);
+}
+
+static bool is_due(struct fixture *fixture, int64_t before_ms)
+{
+    struct due due = {.before_ms = before_ms};
+
+    reads(fixture, look_for_due, &due);
+    return due.due;
+}
+
+static void it_is_due_when_something_is_old(void **state)
+{
+    int64_t seq = 1;
+    struct run_record run = a_run(); /* registered at 1000 */
+
+    assert_false(is_due(*state, INT64_MAX));
+    writes(*state, insert_run, &run);
+    assert_false(is_due(*state, INT64_MAX)); /* it has not ended */
+    (void)with_result(*state, seq);          /* received at 1001 */
+    assert_false(is_due(*state, 1001));
+    assert_true(is_due(*state, 1002));
+}
+
 static int set_one_aside(struct state_tx *tx, void *context, struct error *error)
 {
     const struct set_aside_record record = {
@@ -314,6 +378,8 @@ int main(void)
         CASE(a_slice_has_a_limit),
         CASE(what_must_stay_does_not_hide_what_may_go),
         CASE(a_list_goes_on_where_its_cursor_was_removed),
+        CASE(a_slice_of_many_attempts_has_few_results),
+        CASE(it_is_due_when_something_is_old),
         CASE(what_was_set_aside_goes_when_it_is_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
