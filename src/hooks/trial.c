@@ -25,7 +25,8 @@ enum { EVENTS = 8, WAIT_MAX_MS = 60000 };
 /* Everything that is made for it and removed after it. */
 struct bench {
     const struct hook_trial_request *request;
-    struct config config; /* of the one hook */
+    struct config_hook hook; /* the request's: what it points to is not ours */
+    struct config config;    /* of the one hook */
     struct hook_slot *slot;
     struct running *running;
     char *directory; /* of the body file; removed */
@@ -51,33 +52,42 @@ static void bench_fini(struct bench *bench)
     os_close(bench->directory_fd);
     free(bench->directory);
     free(bench->body_path);
-    if (bench->running)
-        bench->running->has_result = false; /* its texts are the request's */
     running_free(bench->running);
     slots_free(bench->slot, bench->slot ? 1 : 0);
 }
 
 /* ---- making it ---- */
 
-/* The engine's record of the result, with texts that are the request's. */
-static void fill_result(const struct hook_trial_request *request, struct result_record *result)
+/* A copy of a text that may be NULL. -1: memory is short. */
+static int copy_given(const char *text, char **copy_out)
+{
+    *copy_out = text ? text_copy(text) : NULL;
+    return text && !*copy_out ? -1 : 0;
+}
+
+/* The engine's record of the result. On -1, too, what it holds is to be released. */
+static int fill_result(
+    const struct hook_trial_request *request, struct result_record *result, struct error *error)
 {
     *result = (struct result_record){
         .seq = 1,
         .id = id_new(),
-        .endpoint = request->endpoint->name,
-        .key = (char *)(uintptr_t) "",
         .kind = request->endpoint->kind,
         .has_execution_id = request->has_execution_id,
         .execution_id = request->execution_id,
-        .workflow = (char *)(uintptr_t)request->workflow,
-        .event = (char *)(uintptr_t)request->event,
         .status = request->status,
-        .source = (char *)(uintptr_t) "callback",
         .revision = 1,
         .received_at_ms = clock_wall_ms(),
         .size = (int64_t)request->body.length,
     };
+    if (copy_given(request->endpoint->name, &result->endpoint) == 0 &&
+        copy_given("", &result->key) == 0 &&
+        copy_given(request->workflow, &result->workflow) == 0 &&
+        copy_given(request->event, &result->event) == 0 &&
+        copy_given("callback", &result->source) == 0)
+        return 0;
+    error_set(error, ERROR_MEMORY, "no memory for a result");
+    return -1;
 }
 
 /* A folder that another user's hook can pass through, but not list. */
@@ -103,20 +113,27 @@ static int bench_init(
 {
     *bench = (struct bench){
         .request = request,
-        .config = {.hooks = (struct config_hook *)(uintptr_t)request->hook, .hook_count = 1},
+        .hook = *request->hook,
+        .config = {.hooks = &bench->hook, .hook_count = 1},
         .directory_fd = -1,
         .body_fd = -1,
         .epoll_fd = -1,
         .signal_fd = -1,
     };
-    if (slots_make(&bench->config, &bench->slot, error) != 0)
+    struct hook_slot *slot;
+    if (slots_make(&bench->config, &slot, error) != 0)
         return -1;
+    bench->slot = slot;
     bench->running = running_new(request->hook->name);
-    if (!bench->running)
-        return error_set(error, ERROR_MEMORY, "no memory for a job");
+    if (!bench->running) {
+        error_set(error, ERROR_MEMORY, "no memory for a job");
+        return -1;
+    }
     bench->running->job = id_new();
     id_format(&bench->running->job, bench->running->job_text);
-    fill_result(request, &bench->running->result);
+    bench->running->has_result = true;
+    if (fill_result(request, &bench->running->result, error) != 0)
+        return -1;
     return make_directory(bench, error);
 }
 
@@ -125,6 +142,7 @@ static int bench_init(
 static int make_words(struct bench *bench, struct hook_trial *trial, struct error *error)
 {
     const struct config_hook *hook = bench->request->hook;
+    char reason[] = "exit 1";
     struct hook_values values = {
         .hook = hook,
         .result = &bench->running->result,
@@ -135,8 +153,7 @@ static int make_words(struct bench *bench, struct hook_trial *trial, struct erro
         .body = bench->request->body,
     };
     if (hook->takes == TAKES_DEAD)
-        values.death =
-            (struct job_death){bench->running->job_text, hook->name, (char *)(uintptr_t) "exit 1"};
+        values.death = (struct job_death){bench->running->job_text, hook->name, reason};
     if (hook_arguments(&values, &trial->arguments, error) != 0)
         return -1;
     return hook_environment(&values, &trial->environment, error);
