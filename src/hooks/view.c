@@ -65,6 +65,14 @@ static void wake(const struct hook_view *view)
         log_debug("worker is awake already");
 }
 
+/* It stays its asker's, who takes it back unless it is answered. */
+static void put_locked(struct hook_view *view, struct question *question)
+{
+    question->next = view->questions;
+    view->questions = question;
+    atomic_store(&view->is_asked, true);
+}
+
 static void take_back_locked(struct hook_view *view, const struct question *question)
 {
     struct question **link = &view->questions;
@@ -85,9 +93,7 @@ bool hook_view_ask(struct hook_view *view, const struct id *job, struct hook_out
     until.tv_sec += PATIENCE_S;
     pthread_mutex_lock(&view->lock);
     if (!view->closed) {
-        question.next = view->questions;
-        view->questions = &question;
-        atomic_store(&view->is_asked, true);
+        put_locked(view, &question);
         wake(view);
     }
     while (!question.answered && !view->closed &&
