@@ -27,11 +27,10 @@ enum {
 struct store_checker {
     char *directory;
     struct metrics *metrics;
-    pthread_t thread;
-    bool started; /* its owner's */
     _Atomic bool stop;
     pthread_mutex_t mutex;  /* guards what follows */
-    pthread_cond_t stopped; /* CLOCK_MONOTONIC */
+    pthread_cond_t changed; /* `stop` or `running`; CLOCK_MONOTONIC */
+    bool running;           /* there is a thread that uses this */
     struct store_checker_status status;
 };
 
@@ -97,7 +96,7 @@ static void wait_for_quiet(struct store_checker *checker)
     until.tv_sec += QUIET_WAIT_S;
     (void)pthread_mutex_lock(&checker->mutex);
     while (!atomic_load(&checker->stop) &&
-           pthread_cond_timedwait(&checker->stopped, &checker->mutex, &until) != ETIMEDOUT)
+           pthread_cond_timedwait(&checker->changed, &checker->mutex, &until) != ETIMEDOUT)
         ;
     (void)pthread_mutex_unlock(&checker->mutex);
 }
@@ -147,6 +146,14 @@ static void fail(struct store_checker *checker, const struct error *error)
     enter(checker, STORE_CHECKER_FAILED);
 }
 
+static void set_running(struct store_checker *checker, bool running)
+{
+    (void)pthread_mutex_lock(&checker->mutex);
+    checker->running = running;
+    (void)pthread_cond_broadcast(&checker->changed);
+    (void)pthread_mutex_unlock(&checker->mutex);
+}
+
 static void *run(void *argument)
 {
     struct store_checker *checker = argument;
@@ -164,6 +171,7 @@ static void *run(void *argument)
         fail(checker, &error);
     else
         finish(checker, &figures, clock_monotonic_ms() - begun_ms);
+    set_running(checker, false);
     return NULL;
 }
 
@@ -173,7 +181,7 @@ static void init_waiting(struct store_checker *checker)
 
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&checker->stopped, &attributes);
+    (void)pthread_cond_init(&checker->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     (void)pthread_mutex_init(&checker->mutex, NULL);
 }
@@ -195,15 +203,31 @@ struct store_checker *store_checker_new(
     return NULL;
 }
 
+/* Nobody joins the thread: it is done long before its owner is. */
+static int start_thread(struct store_checker *checker)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int outcome;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return -1;
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    outcome = pthread_create(&thread, &attributes, run, checker);
+    (void)pthread_attr_destroy(&attributes);
+    return outcome == 0 ? 0 : -1;
+}
+
 int store_checker_start(struct store_checker *checker, struct error *error)
 {
     (void)pthread_mutex_lock(&checker->mutex);
     checker->status.started_at_ms = clock_wall_ms();
     checker->status.state = STORE_CHECKER_RUNNING;
+    checker->running = true;
     (void)pthread_mutex_unlock(&checker->mutex);
-    checker->started = pthread_create(&checker->thread, NULL, run, checker) == 0;
-    if (checker->started)
+    if (start_thread(checker) == 0)
         return 0;
+    set_running(checker, false);
     error_set(error, ERROR_MEMORY, "no thread to check the store");
     fail(checker, error);
     return -1;
@@ -215,11 +239,10 @@ bool store_checker_end(struct store_checker *checker)
 
     (void)pthread_mutex_lock(&checker->mutex);
     atomic_store(&checker->stop, true);
-    (void)pthread_cond_signal(&checker->stopped);
+    (void)pthread_cond_broadcast(&checker->changed);
+    while (checker->running)
+        (void)pthread_cond_wait(&checker->changed, &checker->mutex);
     (void)pthread_mutex_unlock(&checker->mutex);
-    if (checker->started)
-        (void)pthread_join(checker->thread, NULL);
-    checker->started = false;
     store_checker_look(checker, &status);
     return status.state == STORE_CHECKER_IDLE || status.state == STORE_CHECKER_SOUND;
 }
@@ -229,7 +252,7 @@ void store_checker_free(struct store_checker *checker)
     if (checker == NULL)
         return;
     (void)store_checker_end(checker);
-    (void)pthread_cond_destroy(&checker->stopped);
+    (void)pthread_cond_destroy(&checker->changed);
     (void)pthread_mutex_destroy(&checker->mutex);
     free(checker->directory);
     free(checker);
