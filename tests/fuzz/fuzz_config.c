@@ -51,7 +51,7 @@ static void check_text(struct bytes text)
     struct config_problems problems = {0};
     struct config *config = config_new("/etc/callbackd/callbackd.json", text);
     HOLDS(config != NULL);
-    int result = config_parse(config, &none, &problems);
+    int result = config_parse(config, &none, NULL, &problems);
     HOLDS((result == 0) == (problems.count == 0));
     check_problems(&problems, config->text);
     if (result == 0)
