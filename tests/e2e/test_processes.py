@@ -114,7 +114,7 @@ def test_no_runtime_directory_is_left_behind_by_a_stop(daemon):
     daemon.start()
     store = (daemon.directory / "store").stat()
     runtime = pathlib.Path(f"/dev/shm/callbackd-{os.getuid()}-{store.st_dev:x}-{store.st_ino:x}")
-    assert runtime.is_dir()
+    wait_for("the worker has its runtime directory", runtime.is_dir)
     daemon.call_back(daemon.launched(7), result_body(7))
     daemon.wait_for_jobs(1)
     daemon.stop()
