@@ -60,7 +60,7 @@ static uint64_t next_ticks(void)
 {
     uint64_t ns = (uint64_t)clock_wall_ns();
     uint64_t ticks = ns / NS_PER_MS * TICKS_PER_MS + ns % NS_PER_MS * TICKS_PER_MS / NS_PER_MS;
-    if (ticks <= pool.last_ticks && pool.last_ticks - ticks < TICKS_PER_MS * MS_AHEAD_MAX)
+    if (ticks <= pool.last_ticks && pool.last_ticks - ticks < (uint64_t)TICKS_PER_MS * MS_AHEAD_MAX)
         ticks = pool.last_ticks + 1;
     pool.last_ticks = ticks;
     return ticks;

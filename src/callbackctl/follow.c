@@ -185,10 +185,10 @@ static int look(struct follow *follow, struct error *error)
         return -1;
     const char *state = json_get_text(json_get(json_root(answer.document), "state"));
     int status = EXIT_STATUS_COUNT;
-    if (show_attempts(follow, answer.document, error) != 0)
+    if (!state)
+        error_set(error, ERROR_REFUSED, "the daemon's answer makes no sense");
+    if (!state || show_attempts(follow, answer.document, error) != 0)
         status = -1;
-    else if (!state)
-        status = error_set(error, ERROR_REFUSED, "the daemon's answer makes no sense");
     else if (strcmp(state, "succeeded") == 0)
         status = EXIT_STATUS_DONE;
     else if (is_one_of(state, ended))
