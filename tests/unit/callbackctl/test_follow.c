@@ -2,7 +2,7 @@
 /* Following a job's output, against a daemon that says what it is told to. */
 #include "support.h"
 
-#include "../launch/loopback.h"
+#include "../outgoing/loopback.h"
 #include "follow.h"
 
 #define ID "0192f0c1-2a3b-7c4d-8e5f-0123456789ab"

@@ -2,7 +2,7 @@
 /* The verbs that look and act, against a daemon that says what it is told to. */
 #include "support.h"
 
-#include "../launch/loopback.h"
+#include "../outgoing/loopback.h"
 #include "client.h"
 
 #define ID "0192f0c1-2a3b-7c4d-8e5f-0123456789ab"

@@ -2,7 +2,7 @@
 /* run and wait, against a daemon and a workflow API that say what they are told to. */
 #include "support.h"
 
-#include "../launch/loopback.h"
+#include "../outgoing/loopback.h"
 
 #define RUN_ID "0192f0c1-2a3b-7c4d-8e5f-0123456789ab"
 #define RESULT_ID "0192f0c1-2a3b-7c4d-8e5f-0123456789ac"

@@ -7,12 +7,12 @@
 #ifndef CALLBACKD_TESTS_RECONCILER_FIXTURE_H
 #define CALLBACKD_TESTS_RECONCILER_FIXTURE_H
 
+#include "../outgoing/loopback.h"
 #include "callbackd/clock.h"
 #include "callbackd/http_client.h"
 #include "callbackd/log.h"
 #include "callbackd/reconciler.h"
 #include "ledger_fixture.h"
-#include "loopback.h"
 #include "reconciler_private.h"
 
 #define SUCCESS_NODES "{\"N\":{\"status\":\"SUCCESS\",\"value\":\"v\",\"is_output_node\":true}}"

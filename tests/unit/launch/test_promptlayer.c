@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "../outgoing/loopback.h"
 #include "callbackd/promptlayer.h"
-#include "loopback.h"
 
 static struct http_client *client;
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "../outgoing/loopback.h"
 #include "callbackd/promptlayer.h"
-#include "loopback.h"
 
 #define NODES                                                                                      \
     "{\"Node 1\":{\"status\":\"SUCCESS\",\"value\":\"AAA\",\"error_message\":null,"                \

@@ -4,8 +4,8 @@
  * replies, and keeps what it was sent. It listens on 127.0.0.1 with a port of the
  * kernel's choice, or on a Unix socket. One thread; loopback_stop ends it.
  */
-#ifndef CALLBACKD_TESTS_LAUNCH_LOOPBACK_H
-#define CALLBACKD_TESTS_LAUNCH_LOOPBACK_H
+#ifndef CALLBACKD_TESTS_OUTGOING_LOOPBACK_H
+#define CALLBACKD_TESTS_OUTGOING_LOOPBACK_H
 
 #include <arpa/inet.h>
 #include <assert.h>
