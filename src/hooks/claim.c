@@ -27,6 +27,7 @@ static struct running *make_attempt(struct hook_slot *slot, const struct claim *
     if (!running)
         return NULL;
     running->slot = slot;
+    running->kind = slot->kind;
     running->policy = retry_policy_of(slot->hook);
     running->result_seq = claim->result_seq;
     running->job = claim->job;

@@ -109,8 +109,7 @@ struct hook_engine *hook_engine_start(
 
 /* ---- processes ---- */
 
-/* Moves an attempt that ended from the active ones to those to be recorded. */
-static void move_to_ended(struct hook_engine *engine, struct running *running)
+void engine_end(struct hook_engine *engine, struct running *running)
 {
     struct running **link = &engine->active;
     while (*link && *link != running)
@@ -122,19 +121,18 @@ static void move_to_ended(struct hook_engine *engine, struct running *running)
     engine->active_count--;
     if (running->slot)
         running->slot->running--;
-    body_file_remove(engine->runtime_fd, running->job_text);
+    if (running->kind->has_body_file)
+        body_file_remove(engine->runtime_fd, running->job_text);
     metrics_set(engine->metrics, METRIC_JOBS_RUNNING, engine->active_count);
 }
 
-/* Nothing is freed here: later events of the same batch may point to what ended. */
 static int take_events(struct hook_engine *engine)
 {
     struct epoll_event events[EVENTS_PER_RUN];
     int count = epoll_wait(engine->epoll_fd, events, EVENTS_PER_RUN, 0);
     for (int i = 0; i < count; i++) {
-        const struct running_source *source = events[i].data.ptr;
-        if (running_event(source->owner, engine->epoll_fd, source))
-            move_to_ended(engine, source->owner);
+        struct event_source *source = events[i].data.ptr;
+        source->take(source, engine);
     }
     return count;
 }
@@ -148,7 +146,7 @@ static enum stop_reason stop_wanted(const struct running *running, int64_t now_m
     return now_ms >= running->deadline_ms ? STOP_TIMEOUT : STOP_NONE;
 }
 
-static bool wants_table(const struct running *running, int64_t now_ms)
+static bool is_due(const struct running *running, int64_t now_ms)
 {
     return stop_wanted(running, now_ms) != STOP_NONE || now_ms >= running_due_ms(running);
 }
@@ -160,7 +158,7 @@ static void stop_or_look(
     if (reason != STOP_NONE)
         running_stop(running, table, reason);
     else if (running_look(running, engine->epoll_fd, table))
-        move_to_ended(engine, running);
+        engine_end(engine, running);
 }
 
 /* Timeouts, cancellations, and what is being ended; one look at /proc serves all. */
@@ -171,13 +169,14 @@ static void take_timers(struct hook_engine *engine)
     bool read = false;
     for (struct running *running = engine->active, *next; running; running = next) {
         next = running->next;
-        if (!wants_table(running, now_ms))
+        if (!is_due(running, now_ms))
             continue;
         struct error error;
-        if (!read && process_table_read(&table, &error) != 0)
+        bool wants_table = running->kind->has_processes;
+        if (wants_table && !read && process_table_read(&table, &error) != 0)
             log_error("only process groups can be ended now", LOG_ERROR(&error));
-        read = true;
-        stop_or_look(engine, running, &table);
+        read = read || wants_table;
+        stop_or_look(engine, running, wants_table ? &table : NULL);
     }
     process_table_fini(&table);
 }
@@ -391,7 +390,7 @@ static void stop_all(struct hook_engine *engine)
     if (process_table_read(&table, &error) != 0)
         log_error("only process groups can be ended now", LOG_ERROR(&error));
     for (struct running *running = engine->active; running; running = running->next)
-        running_stop(running, &table, STOP_SHUTDOWN);
+        running_stop(running, running->kind->has_processes ? &table : NULL, STOP_SHUTDOWN);
     process_table_fini(&table);
 }
 

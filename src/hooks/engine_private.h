@@ -26,9 +26,10 @@ struct hook_slot {
     struct hook_matcher *matcher;
     struct os_identity identity; /* when `nature` names it */
     struct spawn_nature nature;  /* of its processes */
-    int running;                 /* attempts that are active */
-    int picked;                  /* in the round at hand */
-    struct rate rate;            /* attempts that were started */
+    const struct running_kind *kind;
+    int running;          /* attempts that are active */
+    int picked;           /* in the round at hand */
+    struct rate rate;     /* attempts that were started */
     uint64_t last_served; /* the turn in which it last started a job: fairness among equals */
 };
 
@@ -98,7 +99,20 @@ int queue_look(struct queue_round *round, struct error *error);
  * one transaction, one sync. After a failure nothing of it has happened. */
 int queue_commit(struct queue_round *round, struct error *error);
 
+/* engine.c */
+/* An active attempt has ended: it is to be recorded. */
+void engine_end(struct hook_engine *engine, struct running *running);
+
 /* starter.c */
+/* The body of its result. */
+int starter_load_body(
+    struct hook_engine *engine, const struct running *running, struct buffer *body,
+    struct error *error);
+/* What its arguments, variables or headers are made of; borrows all of it. */
+struct hook_values starter_values(
+    const struct running *running, const char *body_path, struct bytes body);
+/* Starts a command: a running_kind's. */
+int command_start(struct hook_engine *engine, struct running *running, struct error *error);
 /* Starts a picked attempt: it becomes active, or ended when it cannot be started. */
 void starter_start(struct hook_engine *engine, struct running *running);
 

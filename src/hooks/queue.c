@@ -5,14 +5,11 @@
  * whole, so it changes nothing of the engine but what a later round would find out again.
  */
 #include <stdlib.h>
-#include <sysexits.h>
 
-#include "callbackd/clock.h"
 #include "callbackd/os.h"
 #include "death.h"
 #include "engine_private.h"
 #include "picker.h"
-#include "retry_after.h"
 
 /* ---- ends ---- */
 
@@ -33,24 +30,17 @@ static int update_attempt(struct state_tx *tx, struct running *running, struct e
     return state_attempt_update(tx, &running->job, &attempt, error);
 }
 
-/* Only a hook that says "later" says when. */
-static int64_t asked_pause_ms(struct running *running)
-{
-    if (running->outcome != ATTEMPT_EXIT || running->exit_code != EX_TEMPFAIL)
-        return RETRY_NOT_ASKED;
-    return retry_after_find(tail_content(&running->tails[1]), clock_wall_ms());
-}
-
 static void decide(struct running *running, const struct job_record *job, int64_t now_ms)
 {
-    bool well = running->outcome == ATTEMPT_EXIT && running->exit_code == 0;
     const char *why = running->message ? running->message : "it can never be started";
     struct retry_end end = {
         .outcome = running->outcome,
         .exit_code = running->exit_code,
         .fatal = running->fatal ? why : NULL,
-        .asked_ms = asked_pause_ms(running),
-        .cancelled = running->stop_reason == STOP_CANCEL || (job->cancel_requested && !well),
+        .succeeded = running->succeeded,
+        .asked_ms = running->asked_ms,
+        .cancelled =
+            running->stop_reason == STOP_CANCEL || (job->cancel_requested && !running->succeeded),
         .attempts_made = job->attempts_made,
         .queued_at_ms = job->queued_at_ms,
         .now_ms = now_ms,

@@ -8,8 +8,7 @@
 static void count(struct hook_engine *engine, const struct running *running)
 {
     bool attempted = running->started_at_ms != 0;
-    bool well = running->outcome == ATTEMPT_EXIT && running->exit_code == 0;
-    if (attempted && !well)
+    if (attempted && !running->succeeded)
         metrics_add(engine->metrics, METRIC_ATTEMPTS_FAILED, 1);
     if (running->verdict.state == JOB_SUCCEEDED)
         metrics_add(engine->metrics, METRIC_JOBS_SUCCEEDED, 1);
@@ -40,9 +39,7 @@ static void log_attempt(const struct running *running)
         id_format(&running->result.id, result);
         fields[count++] = (struct log_field)LOG_TEXT("result_id", result);
     }
-    log_write(
-        exited && running->exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "attempt ended",
-        fields);
+    log_write(running->succeeded ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "attempt ended", fields);
 }
 
 void report_end(struct hook_engine *engine, const struct running *running)

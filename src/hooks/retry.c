@@ -70,7 +70,7 @@ void retry_decide(
     const struct retry_policy *policy, const struct retry_end *end, struct retry_verdict *out)
 {
     bool exited = end->outcome == ATTEMPT_EXIT;
-    if (exited && end->exit_code == 0 && !end->cancelled) {
+    if (end->succeeded && !end->cancelled) {
         finish(out, JOB_SUCCEEDED, "");
     } else if (end->cancelled) {
         finish(out, JOB_CANCELLED, "");

@@ -25,6 +25,7 @@ struct retry_policy {
 struct retry_end {
     enum attempt_outcome outcome;
     int exit_code;
+    bool succeeded;
     const char *fatal; /* why no retry can help; NULL: one may */
     bool cancelled;    /* stopped, or to be stopped, because somebody cancelled the job */
     int64_t asked_ms;  /* the pause that the hook asked for, or RETRY_NOT_ASKED */

@@ -5,12 +5,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "callbackd/clock.h"
 #include "callbackd/log.h"
 #include "callbackd/text.h"
+#include "engine_private.h"
 #include "process_tree.h"
+#include "retry_after.h"
 
 enum {
     READ_BYTES = 16 * 1024,
@@ -19,6 +22,8 @@ enum {
     /* At the end: a pipe may hold up to 1 MiB, and a process that left may fill it for ever. */
     READS_AT_END = 64,
 };
+
+static void take_source(struct event_source *event, struct hook_engine *engine);
 
 struct running *running_new(const char *hook)
 {
@@ -32,8 +37,11 @@ struct running *running_new(const char *hook)
     }
     running->process = (struct process){-1, -1, {-1, -1}};
     for (int i = 0; i < SOURCES; i++)
-        running->sources[i] = (struct running_source){running, (enum running_source_kind)i, -1};
+        running->sources[i] =
+            (struct running_source){{take_source}, running, (enum running_source_kind)i, -1};
+    running->kind = &running_command;
     running->exit_code = -1;
+    running->asked_ms = RETRY_NOT_ASKED;
     return running;
 }
 
@@ -41,6 +49,8 @@ void running_free(struct running *running)
 {
     if (!running)
         return;
+    if (running->kind->fini)
+        running->kind->fini(running);
     if (running->has_result)
         result_record_fini(&running->result);
     tail_fini(&running->tails[0]);
@@ -51,6 +61,27 @@ void running_free(struct running *running)
     free(running->message);
     free(running->hook);
     free(running);
+}
+
+/* ---- of any kind ---- */
+
+void running_stop(struct running *running, struct process_table *table, enum stop_reason reason)
+{
+    if (running->phase != RUNNING_NORMAL)
+        return;
+    running->phase = RUNNING_TERMINATING;
+    running->stop_reason = reason;
+    running->kind->stop(running, table);
+}
+
+bool running_look(struct running *running, int epoll_fd, struct process_table *table)
+{
+    return running->kind->look(running, epoll_fd, table);
+}
+
+int64_t running_due_ms(const struct running *running)
+{
+    return running->phase == RUNNING_NORMAL ? running->deadline_ms : running->kind->due_ms(running);
 }
 
 /* ---- watching ---- */
@@ -73,10 +104,22 @@ static void unwatch(struct running_source *source, int epoll_fd)
     source->fd = -1;
 }
 
-int running_watch(struct running *running, int epoll_fd, int64_t timeout_ms, struct error *error)
+void running_begin(struct running *running, int64_t timeout_ms)
 {
     running->started_ms = clock_monotonic_ms();
     running->deadline_ms = timeout_ms > 0 ? running->started_ms + timeout_ms : INT64_MAX;
+}
+
+void running_note_end(struct running *running)
+{
+    running->duration_ms = clock_monotonic_ms() - running->started_ms;
+    /* Not by the wall clock, which may have been set meanwhile. */
+    running->ended_at_ms = running->started_at_ms + running->duration_ms;
+}
+
+int running_watch(struct running *running, int epoll_fd, int64_t timeout_ms, struct error *error)
+{
+    running_begin(running, timeout_ms);
     const int fds[SOURCES] = {
         running->process.output_fds[0], running->process.output_fds[1], running->process.pidfd};
     for (int i = 0; i < SOURCES; i++) {
@@ -129,6 +172,15 @@ static void set_outcome(struct running *running, const struct process_end *end)
         running->exit_code = -1;
     if (running->outcome != ATTEMPT_SIGNAL && running->outcome != ATTEMPT_TIMEOUT)
         running->signal = 0;
+    running->succeeded = running->outcome == ATTEMPT_EXIT && running->exit_code == 0;
+}
+
+/* Only a hook that says "later" says when. */
+static void take_asked_pause(struct running *running)
+{
+    if (running->outcome == ATTEMPT_EXIT && running->exit_code == EX_TEMPFAIL)
+        running->asked_ms =
+            retry_after_find(tail_content(&running->tails[SOURCE_ERROR]), clock_wall_ms());
 }
 
 /* The main process has ended: whatever is left of its group goes with it. */
@@ -143,9 +195,8 @@ static void finish(struct running *running, int epoll_fd)
         unwatch(&running->sources[i], epoll_fd);
     process_close(&running->process);
     set_outcome(running, &end);
-    running->duration_ms = clock_monotonic_ms() - running->started_ms;
-    /* Not by the wall clock, which may have been set meanwhile. */
-    running->ended_at_ms = running->started_at_ms + running->duration_ms;
+    take_asked_pause(running);
+    running_note_end(running);
 }
 
 static bool leader_event(struct running *running, int epoll_fd)
@@ -172,6 +223,13 @@ bool running_event(struct running *running, int epoll_fd, const struct running_s
     return false;
 }
 
+static void take_source(struct event_source *event, struct hook_engine *engine)
+{
+    const struct running_source *source = (const struct running_source *)event;
+    if (running_event(source->owner, hook_engine_fd(engine), source))
+        engine_end(engine, source->owner);
+}
+
 static size_t signal_all(struct running *running, struct process_table *table, int signal)
 {
     if (signal != 0)
@@ -179,12 +237,8 @@ static size_t signal_all(struct running *running, struct process_table *table, i
     return process_tree_signal(table, running->process.pid, &running->job, signal);
 }
 
-void running_stop(struct running *running, struct process_table *table, enum stop_reason reason)
+static void stop_command(struct running *running, struct process_table *table)
 {
-    if (running->phase != RUNNING_NORMAL)
-        return;
-    running->phase = RUNNING_TERMINATING;
-    running->stop_reason = reason;
     int64_t now_ms = clock_monotonic_ms();
     running->phase_end_ms = now_ms + RUNNING_TERM_MS;
     running->look_ms = running->phase_end_ms;
@@ -198,7 +252,7 @@ static void start_killing(struct running *running, int64_t now_ms)
     running->phase_end_ms = now_ms + RUNNING_KILL_WAIT_MS;
 }
 
-bool running_look(struct running *running, int epoll_fd, struct process_table *table)
+static bool look_command(struct running *running, int epoll_fd, struct process_table *table)
 {
     int64_t now_ms = clock_monotonic_ms();
     if (running->phase == RUNNING_TERMINATING && now_ms >= running->phase_end_ms)
@@ -219,11 +273,18 @@ bool running_look(struct running *running, int epoll_fd, struct process_table *t
     return true;
 }
 
-int64_t running_due_ms(const struct running *running)
+static int64_t command_due_ms(const struct running *running)
 {
-    if (running->phase == RUNNING_NORMAL)
-        return running->deadline_ms;
     return running->look_ms < running->phase_end_ms || running->phase == RUNNING_KILLING
                ? running->look_ms
                : running->phase_end_ms;
 }
+
+const struct running_kind running_command = {
+    .has_processes = true,
+    .has_body_file = true,
+    .start = command_start,
+    .stop = stop_command,
+    .due_ms = command_due_ms,
+    .look = look_command,
+};

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One attempt of a job, from the moment it is picked until its end is recorded. It owns the
- * process, its pipes, and the kept output; it knows nothing of the database.
+ * One attempt of a job, from the moment it is picked until its end is recorded. It owns what it
+ * runs and the kept output; it knows nothing of the database.
  *
  *   picked ──commit──▶ active ──ended──▶ ended ──commit──▶ freed
  *
- * An attempt that was asked to end goes through two phases: its processes get SIGTERM, and
- * after RUNNING_TERM_MS SIGKILL, again and again until none is left. It has ended when its main
- * process has and, if it was asked to end, when nothing of it is alive.
+ * What it runs is up to its kind. A command that was asked to end goes through two phases: its
+ * processes get SIGTERM, and after RUNNING_TERM_MS SIGKILL, again and again until none is left. It
+ * has ended when its main process has and, if it was asked to end, when nothing of it is alive.
  */
 #ifndef CALLBACKD_HOOKS_RUNNING_H
 #define CALLBACKD_HOOKS_RUNNING_H
@@ -31,9 +31,36 @@ enum {
 enum running_phase { RUNNING_NORMAL, RUNNING_TERMINATING, RUNNING_KILLING };
 enum stop_reason { STOP_NONE, STOP_TIMEOUT, STOP_CANCEL, STOP_SHUTDOWN };
 
-enum running_source_kind { SOURCE_OUTPUT = 0, SOURCE_ERROR = 1, SOURCE_PROCESS = 2, SOURCES };
+struct hook_engine;
 struct running;
-struct running_source { /* what an epoll event points to */
+
+/* What an event of the engine's epoll points to; a member of what it is of. It takes in what there
+ * is, and tells of what has ended with engine_end; it frees nothing, for later events of the same
+ * batch may point to that. */
+struct event_source {
+    void (*take)(struct event_source *source, struct hook_engine *engine);
+};
+
+/* A kind of hook: how its attempts are started and ended. A kind without processes is not asked
+ * for its view of the table, which it gets as NULL. */
+struct running_kind {
+    bool has_processes;
+    bool has_body_file;
+    /* -1: it could not be started, nothing is left of it. ERROR_INVALID, ERROR_NOT_FOUND and
+     * ERROR_TOO_LARGE: and never can be. */
+    int (*start)(struct hook_engine *engine, struct running *running, struct error *error);
+    /* Asks it to end, once: `reason` is noted already. */
+    void (*stop)(struct running *running, struct process_table *table);
+    /* When it wants `look`; asked after `stop` only. Monotonic. */
+    int64_t (*due_ms)(const struct running *running);
+    /* Looks at what was asked to end. true: it has ended. */
+    bool (*look)(struct running *running, int epoll_fd, struct process_table *table);
+    void (*fini)(struct running *running); /* frees what it added; NULL: nothing */
+};
+
+enum running_source_kind { SOURCE_OUTPUT = 0, SOURCE_ERROR = 1, SOURCE_PROCESS = 2, SOURCES };
+struct running_source {
+    struct event_source event; /* first */
     struct running *owner;
     enum running_source_kind kind;
     int fd; /* borrowed from `process`; -1: not watched (any more) */
@@ -42,7 +69,8 @@ struct running_source { /* what an epoll event points to */
 struct hook_slot;
 
 struct running {
-    struct running *next;   /* in one list at a time */
+    struct running *next; /* in one list at a time */
+    const struct running_kind *kind;
     struct hook_slot *slot; /* NULL: its hook is gone from the configuration */
     char *hook;             /* its name */
     struct retry_policy policy;
@@ -73,27 +101,36 @@ struct running {
     enum attempt_outcome outcome;
     int exit_code;
     int signal;
+    bool succeeded;
+    int64_t asked_ms;    /* the pause that it asks for, or RETRY_NOT_ASKED */
     char *message;       /* why it could not be started; NULL */
-    bool fatal;          /* `message` says why it never can be */
+    bool fatal;          /* `message` says why no retry can help */
     int64_t ended_at_ms; /* wall */
     int64_t duration_ms;
     struct retry_verdict verdict; /* what was recorded */
     bool recorded;                /* false: the job is gone from the database */
 };
 
+extern const struct running_kind running_command;
+
+/* A command, until told otherwise. */
 struct running *running_new(const char *hook);
 void running_free(struct running *running); /* NULL is allowed */
 
-/* Starts to watch a process that was spawned. */
+/* It begins now: the time for its timeout. */
+void running_begin(struct running *running, int64_t timeout_ms);
+/* It has ended now: its duration. */
+void running_note_end(struct running *running);
+/* Begins, and starts to watch a process that was spawned. */
 int running_watch(struct running *running, int epoll_fd, int64_t timeout_ms, struct error *error);
 /* Could not be started. */
 void running_fail(struct running *running, const char *message, bool fatal);
 
-/* Takes in what an event says. true: the attempt ended. */
+/* Takes in what an event of a command says. true: the attempt ended. */
 bool running_event(struct running *running, int epoll_fd, const struct running_source *source);
-/* Asks it to end: SIGTERM to all of it. */
+/* Asks it to end. */
 void running_stop(struct running *running, struct process_table *table, enum stop_reason reason);
-/* In the phases of ending: looks, kills. true: the attempt ended. */
+/* After that: looks whether it has. true: the attempt ended. */
 bool running_look(struct running *running, int epoll_fd, struct process_table *table);
 /* When it wants running_stop (deadline) or running_look, monotonic. */
 int64_t running_due_ms(const struct running *running);

@@ -59,6 +59,7 @@ int slots_make(const struct config *config, struct hook_slot **slots_out, struct
         return error_set(error, ERROR_MEMORY, "no memory for the hooks");
     for (size_t i = 0; i < config->hook_count; i++) {
         slots[i].hook = &config->hooks[i];
+        slots[i].kind = &running_command;
         rate_init(&slots[i].rate, config->hooks[i].rate);
         if (check_command(&config->hooks[i], error) == 0 && take_nature(&slots[i], error) == 0)
             slots[i].matcher = hook_matcher_new(&config->hooks[i], error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From a picked job to a process: body, arguments, environment, spawn. */
+/* From a picked job to a process: body, arguments, environment, spawn; and what other kinds of
+ * hooks start with, too. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -26,33 +27,49 @@ static void launch_fini(struct launch *launch)
     hook_strings_free(launch->environment);
 }
 
-static int load_body(
+int starter_load_body(
+    struct hook_engine *engine, const struct running *running, struct buffer *body,
+    struct error *error)
+{
+    int64_t size = running->result.size;
+    buffer_init(body, (size_t)(size > 0 ? size : 0));
+    if (result_log_body(engine->log, running->result.seq, body, error) != 0)
+        return error_prefix(error, "cannot load the result's body");
+    return 0;
+}
+
+struct hook_values starter_values(
+    const struct running *running, const char *body_path, struct bytes body)
+{
+    return (struct hook_values){
+        .hook = running->slot->hook,
+        .result = &running->result,
+        .job_id = running->job_text,
+        .body_file = body_path,
+        .death = running->death,
+        .home = running->slot->identity.home,
+        .attempt = running->number,
+        .replay = running->replay,
+        .body = body,
+    };
+}
+
+static int load(
     struct hook_engine *engine, const struct running *running, struct launch *launch,
     struct error *error)
 {
-    if (result_log_body(engine->log, running->result.seq, &launch->body, error) != 0)
-        return error_prefix(error, "cannot load the result's body");
+    if (starter_load_body(engine, running, &launch->body, error) != 0)
+        return -1;
     launch->body_path = os_path_join(engine->runtime_directory, running->job_text);
     if (!launch->body_path)
         return error_set(error, ERROR_MEMORY, "no memory for a path");
     return 0;
 }
 
-static int make_words(
-    const struct running *running, const struct config_hook *hook, struct launch *launch,
-    struct error *error)
+static int make_words(const struct running *running, struct launch *launch, struct error *error)
 {
-    struct hook_values values = {
-        .hook = hook,
-        .result = &running->result,
-        .job_id = running->job_text,
-        .body_file = launch->body_path,
-        .death = running->death,
-        .home = running->slot->identity.home,
-        .attempt = running->number,
-        .replay = running->replay,
-        .body = buffer_bytes(&launch->body),
-    };
+    const struct hook_values values =
+        starter_values(running, launch->body_path, buffer_bytes(&launch->body));
     if (hook_arguments(&values, &launch->arguments, error) != 0)
         return -1;
     return hook_environment(&values, &launch->environment, error);
@@ -83,18 +100,21 @@ static int spawn(
     return -1;
 }
 
-static int launch(struct hook_engine *engine, struct running *running, struct error *error)
+int command_start(struct hook_engine *engine, struct running *running, struct error *error)
 {
-    const struct config_hook *hook = running->slot->hook;
     struct launch launch = {.body_fd = -1};
-    int64_t size = running->result.size;
-    buffer_init(&launch.body, (size_t)(size > 0 ? size : 0));
-    int result = load_body(engine, running, &launch, error);
+    int result = load(engine, running, &launch, error);
     if (result == 0)
-        result = make_words(running, hook, &launch, error);
+        result = make_words(running, &launch, error);
     if (result == 0)
-        result = spawn(engine, running, hook, &launch, error);
+        result = spawn(engine, running, running->slot->hook, &launch, error);
     launch_fini(&launch);
+    if (result != 0)
+        body_file_remove(engine->runtime_fd, running->job_text);
+    else
+        log_debug(
+            "process started", LOG_TEXT("job", running->job_text),
+            LOG_INT("pid", running->process.pid));
     return result;
 }
 
@@ -108,8 +128,7 @@ void starter_start(struct hook_engine *engine, struct running *running)
 {
     struct error error;
     metrics_add(engine->metrics, METRIC_ATTEMPTS, 1);
-    if (launch(engine, running, &error) != 0) {
-        body_file_remove(engine->runtime_fd, running->job_text);
+    if (running->kind->start(engine, running, &error) != 0) {
         running_fail(running, error.message, is_fatal(error.code));
         running->next = engine->ended;
         engine->ended = running;
@@ -117,7 +136,7 @@ void starter_start(struct hook_engine *engine, struct running *running)
     }
     log_debug(
         "job started", LOG_TEXT("hook", running->hook), LOG_TEXT("job", running->job_text),
-        LOG_INT("attempt", running->number), LOG_INT("pid", running->process.pid));
+        LOG_INT("attempt", running->number));
     running->next = engine->active;
     engine->active = running;
     engine->active_count++;

@@ -24,6 +24,7 @@ static struct retry_end exited(int exit_code, int attempts_made)
     return (struct retry_end){
         .outcome = ATTEMPT_EXIT,
         .exit_code = exit_code,
+        .succeeded = exit_code == 0,
         .asked_ms = RETRY_NOT_ASKED,
         .attempts_made = attempts_made,
         .queued_at_ms = 1000000,
