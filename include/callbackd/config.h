@@ -258,6 +258,7 @@ struct config {
     struct config_hook *hooks;
     size_t hook_count;
     int hook_concurrency; /* "hook_concurrency": hooks running at once, all together */
+    bool hook_cgroups; /* "hook_cgroups": a control group for each attempt, where one can be made */
 };
 
 /* Problems found, in the order of the file; each printed as FILE:LINE: key.path: text. */

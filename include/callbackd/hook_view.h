@@ -21,6 +21,14 @@ struct hook_view;
 struct hook_view *hook_view_new(int wake_fd, struct error *error);
 void hook_view_free(struct hook_view *view); /* NULL is allowed */
 
+/* How the engine kills all that a hook started. */
+struct hook_kill {
+    bool known;       /* false: it has not begun; all else is empty */
+    char cgroup[512]; /* the directory that holds the control groups of attempts; "": none */
+    char reason[512]; /* why there is none */
+};
+void hook_view_kill(struct hook_view *view, struct hook_kill *kill_out);
+
 /* The caller's; ended with hook_output_fini, filled or not. */
 struct hook_output {
     int attempt;          /* of which attempt it is */

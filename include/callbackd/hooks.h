@@ -89,10 +89,15 @@ struct hook_engine_options {
     struct metrics *metrics;       /* may be NULL */
     const char *runtime_directory; /* exists, ours alone; body files are made in it */
     struct hook_view *view;        /* borrowed until stop, which closes it; may be NULL */
+    /* Name of the control group, in our own, that holds those of attempts; no other engine may
+     * have it. Borrowed until stop. Without one (NULL, hook_cgroups false, or where none can be
+     * made) an attempt's processes are searched for when they are to be killed. */
+    const char *cgroup;
 };
 
-/* Kills what an earlier worker left behind (processes with CALLBACK_JOB_ID of a job recorded as
- * running), records those attempts as interrupted and queues the jobs again. */
+/* Kills what an earlier worker left behind (all in the control group of that name, and processes
+ * with CALLBACK_JOB_ID of a job recorded as running), records those attempts as interrupted and
+ * queues the jobs again. */
 struct hook_engine *hook_engine_start(
     const struct hook_engine_options *options, struct error *error);
 

@@ -47,6 +47,7 @@ struct worker {
     struct refusals refusals;
     struct retention retention;
     char *runtime_directory;
+    char *cgroup;         /* name of the group that holds those of hooks */
     int64_t tick_at_ms;   /* monotonic */
     int64_t retire_at_ms; /* monotonic */
     bool failing;         /* the last round met a store error */
@@ -109,11 +110,23 @@ static int open_stores(struct worker *worker, struct error *error)
     return worker->state != NULL ? 0 : -1;
 }
 
+/* The same for each worker of this store, which are never two at once. NULL: no memory. */
+static char *choose_cgroup(const struct config *config)
+{
+    struct stat store = {0};
+    (void)stat(config->store.directory, &store);
+    return text_format(
+        "callbackd-%u-%llx-%llx", getuid(), (unsigned long long)store.st_dev,
+        (unsigned long long)store.st_ino);
+}
+
 static int start_engine(struct worker *worker, struct error *error)
 {
     free(worker->runtime_directory);
+    free(worker->cgroup);
     worker->runtime_directory = choose_runtime_directory(worker->config);
-    if (worker->runtime_directory == NULL)
+    worker->cgroup = choose_cgroup(worker->config);
+    if (worker->runtime_directory == NULL || worker->cgroup == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for the runtime directory");
     if (make_runtime_directory(worker->runtime_directory, error) != 0)
         return -1;
@@ -124,6 +137,7 @@ static int start_engine(struct worker *worker, struct error *error)
         .metrics = worker->metrics,
         .runtime_directory = worker->runtime_directory,
         .view = worker->view,
+        .cgroup = worker->cgroup,
     };
     worker->engine = hook_engine_start(&options, error);
     return worker->engine != NULL ? 0 : -1;
@@ -237,6 +251,7 @@ static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
     handover_reload_fini(&worker->reloaded);
     remove_runtime_directory(worker);
     free(worker->runtime_directory);
+    free(worker->cgroup);
 }
 
 /* ---- running ---- */

@@ -37,6 +37,10 @@ static const struct config_key keys[] = {
                 "suits tests."},
     {"hook_concurrency", KEY_INTEGER, AT(config, hook_concurrency), .minimum = 1, .maximum = 10000,
      .fallback = "16", .meaning = "Hooks that may run at once, those of all hooks together."},
+    {"hook_cgroups", KEY_BOOL, AT(config, hook_cgroups), .fallback = "true",
+     .meaning =
+         "Gives each attempt of a hook a control group (cgroup v2), where one can be made, so "
+         "that nothing of it escapes when it is killed (docs/HOOKS.md)."},
 
     {"listen", KEY_LIST, KEY_REQUIRED, LIST_AT(config, listeners, listener_count, config_listener),
      .finish = config_finish_listener,

@@ -32,6 +32,7 @@ static void engine_free(struct hook_engine *engine)
     os_close(engine->epoll_fd);
     os_close(engine->runtime_fd);
     free(engine->runtime_directory);
+    job_groups_close(engine->groups);
     free(engine);
 }
 
@@ -59,6 +60,28 @@ static void let_pass(const struct hook_engine *engine)
         log_warning("the runtime directory keeps its mode", LOG_INT("errno", errno));
 }
 
+struct job_groups *engine_groups(const struct hook_engine *engine)
+{
+    return engine->config->hook_cgroups ? engine->groups : NULL;
+}
+
+/* How processes of a job are found when they are to be killed. A group that cannot be made is no
+ * failure: then they are searched for. */
+static void open_groups(struct hook_engine *engine)
+{
+    struct error error = {0};
+    if (!engine->config->hook_cgroups)
+        error_set(&error, ERROR_NOT_FOUND, "hook_cgroups is false");
+    else if (!engine->groups && engine->cgroup)
+        engine->groups = job_groups_open(engine->cgroup, &error);
+    const char *path = engine_groups(engine) ? job_groups_path(engine->groups) : NULL;
+    if (path)
+        log_info("hooks are killed by control group", LOG_TEXT("cgroup", path));
+    else
+        log_info("hooks are killed by a search for their processes", LOG_ERROR(&error));
+    view_say_kill(engine->view, path, path ? NULL : error.message);
+}
+
 static int engine_open(
     struct hook_engine *engine, const struct hook_engine_options *options, struct error *error)
 {
@@ -73,6 +96,7 @@ static int engine_open(
     engine->slot_count = options->config->hook_count;
     if (slots_load_rates(engine, error) != 0)
         return -1;
+    open_groups(engine);
     /* Only when what an earlier engine left is gone may its body files go. */
     if (recovery_run(engine, error) != 0)
         return -1;
@@ -95,6 +119,7 @@ struct hook_engine *hook_engine_start(
     engine->log = options->log;
     engine->metrics = options->metrics;
     engine->view = options->view;
+    engine->cgroup = options->cgroup;
     engine->epoll_fd = -1;
     engine->runtime_fd = -1;
     engine->look_now = true;
@@ -121,6 +146,8 @@ void engine_end(struct hook_engine *engine, struct running *running)
     engine->active_count--;
     if (running->slot)
         running->slot->running--;
+    job_groups_give(engine->groups, running->group);
+    running->group = NULL;
     if (running->kind->has_body_file)
         body_file_remove(engine->runtime_fd, running->job_text);
     metrics_set(engine->metrics, METRIC_JOBS_RUNNING, engine->active_count);
@@ -198,6 +225,7 @@ static void reap(struct hook_engine *engine)
         return;
     engine->last_reap_ms = now_ms;
     process_reap_adopted(is_own, engine);
+    job_groups_tidy(engine->groups);
 }
 
 /* ---- the round ---- */
@@ -358,7 +386,10 @@ int hook_engine_reload(struct hook_engine *engine, const struct config *config, 
     slots_free(engine->slots, engine->slot_count);
     engine->slots = slots;
     engine->slot_count = config->hook_count;
+    bool kill_changes = engine->config->hook_cgroups != config->hook_cgroups;
     engine->config = config;
+    if (kill_changes)
+        open_groups(engine);
     engine->look_now = true;
     orphans_warn(engine->state, config);
     return 0;

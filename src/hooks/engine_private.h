@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "callbackd/hooks.h"
+#include "job_groups.h"
 #include "rate.h"
 #include "running.h"
 
@@ -42,6 +43,9 @@ struct hook_engine {
     int runtime_fd;
     int epoll_fd;
     struct hook_view *view; /* borrowed; may be NULL */
+
+    const char *cgroup;        /* name of the group that holds `groups`; borrowed; may be NULL */
+    struct job_groups *groups; /* NULL: none were asked for, or none can be made */
 
     struct hook_slot *slots; /* as in the configuration */
     size_t slot_count;
@@ -102,6 +106,8 @@ int queue_commit(struct queue_round *round, struct error *error);
 /* engine.c */
 /* An active attempt has ended: it is to be recorded. */
 void engine_end(struct hook_engine *engine, struct running *running);
+/* Groups for attempts, when they are asked for and can be made. */
+struct job_groups *engine_groups(const struct hook_engine *engine);
 
 /* starter.c */
 /* The body of its result. */

@@ -126,13 +126,19 @@ int process_spawn(const struct process_spec *spec, struct process *process_out, 
         .directory = spec->directory,
         .streams = {spec->stdin_fd, pipes.write_fds[0], pipes.write_fds[1]},
         .nature = spec->nature,
+        .group = spec->group,
+        .mark = spec->mark,
     };
     struct spawned spawned;
     enum spawn_step step;
     int reason = spawn_process(&request, &spawned, &step);
     if (reason == 0) {
-        *process_out =
-            (struct process){spawned.pid, spawned.pidfd, {pipes.read_fds[0], pipes.read_fds[1]}};
+        *process_out = (struct process){
+            .pid = spawned.pid,
+            .pidfd = spawned.pidfd,
+            .output_fds = {pipes.read_fds[0], pipes.read_fds[1]},
+            .in_group = spawned.in_group,
+        };
         pipes.read_fds[0] = pipes.read_fds[1] = -1;
     }
     pipes_close(&pipes);
@@ -169,7 +175,7 @@ void process_close(struct process *process)
     os_close(process->pidfd);
     os_close(process->output_fds[0]);
     os_close(process->output_fds[1]);
-    *process = (struct process){-1, -1, {-1, -1}};
+    *process = (struct process){.pid = -1, .pidfd = -1, .output_fds = {-1, -1}};
 }
 
 void process_reap_adopted(bool (*is_own)(void *context, pid_t pid), void *context)

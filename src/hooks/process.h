@@ -20,6 +20,8 @@ struct process_spec {
     const char *directory;    /* working directory; relative programs start there too */
     int stdin_fd;             /* stays the caller's */
     const struct spawn_nature *nature;
+    const struct job_group *group; /* to begin in; NULL: ours */
+    rlim_t mark;                   /* process_mark(); 0: none */
 };
 
 /* A started process: the caller owns all descriptors (process_close). */
@@ -27,6 +29,7 @@ struct process {
     pid_t pid; /* also its session and process group */
     int pidfd;
     int output_fds[2]; /* what it writes on stdout and stderr; they do not block */
+    bool in_group;     /* it began in the group that was asked for */
 };
 
 /* ERROR_INVALID: can never work (arguments too long). ERROR_IO: may work later. */

@@ -15,11 +15,13 @@
 
 enum {
     STAT_BYTES_MAX = 4096,
+    LIMITS_BYTES_MAX = 16 * 1024,
     /* The kernel's bound for arguments and environment is a fourth of the stack's. */
     ENVIRONMENT_BYTES_MAX = 6 * 1024 * 1024,
 };
 
 static const char job_variable[] = "CALLBACK_JOB_ID=";
+static const char mark_limit[] = "\nMax file locks ";
 
 /* ---- one process ---- */
 
@@ -109,13 +111,46 @@ static bool read_job_id(pid_t pid, struct id *job_out)
     return false;
 }
 
+static rlim_t read_mark(pid_t pid)
+{
+    CLEANUP_BUFFER struct buffer limits;
+    buffer_init(&limits, LIMITS_BYTES_MAX);
+    if (read_proc(pid, "limits", &limits) != 0)
+        return 0;
+    const char *line = strstr(buffer_text(&limits), mark_limit);
+    /* "unlimited" is no number: 0. */
+    return line ? strtoull(line + sizeof(mark_limit) - 1, NULL, 10) : 0;
+}
+
+static void read_job(struct process_entry *entry)
+{
+    if (entry->job_known)
+        return;
+    entry->has_job = read_job_id(entry->pid, &entry->job);
+    entry->mark = read_mark(entry->pid);
+    entry->job_known = true;
+}
+
 const struct id *process_entry_job(struct process_entry *entry)
 {
-    if (!entry->job_known) {
-        entry->has_job = read_job_id(entry->pid, &entry->job);
-        entry->job_known = true;
-    }
+    read_job(entry);
     return entry->has_job ? &entry->job : NULL;
+}
+
+rlim_t process_mark(const struct id *job)
+{
+    enum { RANDOM_FROM = 8, BITS = 8 };
+    const rlim_t random_mask = (1ULL << 62) - 1;
+    rlim_t mark = 0;
+    for (int i = RANDOM_FROM; i < ID_BYTES; i++)
+        mark = (mark << BITS) | job->bytes[i];
+    return (mark & random_mask) | (1ULL << 62);
+}
+
+bool process_entry_is_of(struct process_entry *entry, const struct id *job)
+{
+    read_job(entry);
+    return (entry->has_job && id_equal(&entry->job, job)) || entry->mark == process_mark(job);
 }
 
 /* ---- all of them ---- */

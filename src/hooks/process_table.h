@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "callbackd/buffer.h"
@@ -23,9 +24,10 @@ struct process_entry {
     unsigned long long started; /* ticks since boot: with the pid, an identity */
     bool descends;              /* of the calling process */
     bool chosen;                /* scratch of those who select */
-    bool job_known;             /* the next two were read */
+    bool job_known;             /* the next three were read */
     bool has_job;
     struct id job; /* the CALLBACK_JOB_ID in its environment */
+    rlim_t mark;   /* its RLIMIT_LOCKS; 0: not known */
 };
 
 struct process_table {
@@ -49,5 +51,11 @@ bool process_entry_is_alive(const struct process_entry *entry);
 bool process_entry_signal(const struct process_entry *entry, int signal);
 /* Does its environment hold a CALLBACK_JOB_ID? NULL: no, or it is not ours to read. */
 const struct id *process_entry_job(struct process_entry *entry);
+
+/* What all processes of a job carry beside that, as their RLIMIT_LOCKS: it outlives an environment
+ * that was cleared, and can be read of a process of another user. Never 0 or RLIM_INFINITY. */
+rlim_t process_mark(const struct id *job);
+/* Does it carry the job's mark, or its id in the environment? */
+bool process_entry_is_of(struct process_entry *entry, const struct id *job);
 
 #endif

@@ -10,10 +10,13 @@
 #include "callbackd/clock.h"
 #include "callbackd/hooks.h"
 #include "callbackd/log.h"
+#include "callbackd/os.h"
+#include "cgroup.h"
 
 enum {
     LOOK_FIRST_MS = 1,
     LOOK_MAX_MS = 50,
+    MEMBERS_BYTES_MAX = 16 * 1024 * 1024,
     /* A process that SIGKILL does not end within this is stuck inside the kernel; it will never
      * execute anything again, so it need not be waited for. */
     KILL_WAIT_MS = 5000,
@@ -21,9 +24,10 @@ enum {
 
 static bool carries(struct process_entry *entry, const struct id *jobs, size_t count)
 {
-    const struct id *job = process_entry_is_alive(entry) ? process_entry_job(entry) : NULL;
-    for (size_t i = 0; job && i < count; i++) {
-        if (id_equal(&jobs[i], job))
+    if (!process_entry_is_alive(entry))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (process_entry_is_of(entry, &jobs[i]))
             return true;
     }
     return false;
@@ -43,14 +47,32 @@ static size_t signal_chosen(const struct process_table *table, pid_t group, int 
     return alive;
 }
 
-size_t process_tree_signal(
-    struct process_table *table, pid_t leader, const struct id *job, int signal)
+/* The list is newer than the table: a number that got another meaning between the two is found out
+ * when it is signalled. */
+static void choose_members(struct process_table *table, const struct job_group *group)
 {
+    CLEANUP_BUFFER struct buffer members;
+    buffer_init(&members, MEMBERS_BYTES_MAX);
+    const char *at = cgroup_members(group->fd, &members) == 0 ? buffer_text(&members) : "";
+    while (*at != '\0') {
+        char *end;
+        struct process_entry *entry = process_table_find(table, (pid_t)strtol(at, &end, 10));
+        if (entry && entry->descends)
+            entry->chosen = true;
+        at = *end == '\n' ? end + 1 : "";
+    }
+}
+
+size_t process_tree_signal(struct process_table *table, const struct process_tree *tree, int signal)
+{
+    pid_t leader = tree->leader;
     for (size_t i = 0; i < table->count; i++) {
         struct process_entry *entry = &table->entries[i];
         entry->chosen = entry->descends && (entry->pid == leader || entry->session == leader ||
-                                            entry->group == leader || carries(entry, job, 1));
+                                            entry->group == leader || carries(entry, tree->job, 1));
     }
+    if (tree->group)
+        choose_members(table, tree->group);
     process_table_choose_below(table, NULL);
     return signal_chosen(table, leader, signal);
 }

@@ -11,6 +11,7 @@
 #include "callbackd/clock.h"
 #include "callbackd/log.h"
 #include "callbackd/text.h"
+#include "cgroup.h"
 #include "engine_private.h"
 #include "process_tree.h"
 #include "retry_after.h"
@@ -35,7 +36,7 @@ struct running *running_new(const char *hook)
         free(running);
         return NULL;
     }
-    running->process = (struct process){-1, -1, {-1, -1}};
+    running->process = (struct process){.pid = -1, .pidfd = -1, .output_fds = {-1, -1}};
     for (int i = 0; i < SOURCES; i++)
         running->sources[i] =
             (struct running_source){{take_source}, running, (enum running_source_kind)i, -1};
@@ -230,11 +231,19 @@ static void take_source(struct event_source *event, struct hook_engine *engine)
         engine_end(engine, source->owner);
 }
 
+/* Also with a control group: a hook of ours may be allowed to leave its. */
 static size_t signal_all(struct running *running, struct process_table *table, int signal)
 {
+    const struct process_tree tree = {running->process.pid, &running->job, running->group};
     if (signal != 0)
         process_signal_group(&running->process, signal);
-    return process_tree_signal(table, running->process.pid, &running->job, signal);
+    if (signal == SIGKILL && running->group)
+        cgroup_kill(running->group->fd);
+    size_t alive = process_tree_signal(table, &tree, signal);
+    /* One that was forked after the table was read is not in that. */
+    if (alive == 0 && running->group && cgroup_is_populated(running->group->fd))
+        alive = 1;
+    return alive;
 }
 
 static void stop_command(struct running *running, struct process_table *table)

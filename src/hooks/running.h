@@ -86,6 +86,7 @@ struct running {
     int64_t started_at_ms; /* wall */
 
     struct process process;
+    struct job_group *group; /* that it runs in; NULL: none */
     struct running_source sources[SOURCES];
     struct tail tails[2];
     int64_t started_ms;  /* monotonic, as all below */

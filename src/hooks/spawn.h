@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "callbackd/os.h"
+#include "job_groups.h"
 
 enum { SPAWN_LIMITS_MAX = 6, SPAWN_STREAMS = 3 };
 
@@ -41,6 +42,8 @@ struct spawn_request {
     const char *directory;
     int streams[SPAWN_STREAMS]; /* 3 or above; stay the caller's */
     const struct spawn_nature *nature;
+    const struct job_group *group; /* to begin in; NULL: ours */
+    rlim_t mark; /* that it and all that it starts carry as their RLIMIT_LOCKS; 0: none */
 };
 
 /* What the child could not do. */
@@ -57,6 +60,7 @@ enum spawn_step {
 struct spawned {
     pid_t pid;
     int pidfd;
+    bool in_group; /* false: none was asked for, or it cannot be begun in */
 };
 
 /* 0, or the errno of *step_out; nothing is left of the child then. */

@@ -8,6 +8,7 @@
 #include "callbackd/log.h"
 #include "callbackd/os.h"
 #include "engine_private.h"
+#include "process_table.h"
 
 /* Everything that an attempt is made of while it is being started. */
 struct launch {
@@ -75,6 +76,18 @@ static int make_words(const struct running *running, struct launch *launch, stru
     return hook_environment(&values, &launch->environment, error);
 }
 
+/* One in which nothing can be started any more (somebody outside changed it) is given up; what was
+ * started beside it is searched for when it is to be killed. */
+static void take_group(struct hook_engine *engine, struct running *running, struct job_group *group)
+{
+    running->group = running->process.in_group ? group : NULL;
+    if (running->group || !group)
+        return;
+    log_warning(
+        "a hook could not be started in its control group", LOG_TEXT("job", running->job_text));
+    job_groups_discard(engine->groups, group);
+}
+
 static int spawn(
     struct hook_engine *engine, struct running *running, const struct config_hook *hook,
     struct launch *launch, struct error *error)
@@ -84,19 +97,27 @@ static int spawn(
         running->slot->nature.identity, error);
     if (launch->body_fd < 0)
         return -1;
+    struct job_group *group = job_groups_take(engine_groups(engine));
     struct process_spec spec = {
         .arguments = launch->arguments,
         .environment = launch->environment,
         .directory = hook->directory ? hook->directory : engine->config->directory,
         .stdin_fd = launch->body_fd,
         .nature = &running->slot->nature,
+        .group = group,
+        .mark = process_mark(&running->job),
     };
-    if (process_spawn(&spec, &running->process, error) != 0)
+    if (process_spawn(&spec, &running->process, error) != 0) {
+        job_groups_give(engine->groups, group);
         return -1;
+    }
+    take_group(engine, running, group);
     if (running_watch(running, engine->epoll_fd, hook->timeout_ms, error) == 0)
         return 0;
     process_signal_group(&running->process, SIGKILL);
     process_close(&running->process);
+    job_groups_give(engine->groups, running->group);
+    running->group = NULL;
     return -1;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "callbackd/log.h"
+#include "callbackd/text.h"
 
 enum { PATIENCE_S = 1 };
 
@@ -28,6 +29,7 @@ struct hook_view {
     pthread_cond_t answered;
     struct question *questions;
     bool closed;
+    struct hook_kill kill;
 };
 
 struct hook_view *hook_view_new(int wake_fd, struct error *error)
@@ -105,6 +107,13 @@ bool hook_view_ask(struct hook_view *view, const struct id *job, struct hook_out
     return question.found;
 }
 
+void hook_view_kill(struct hook_view *view, struct hook_kill *kill_out)
+{
+    pthread_mutex_lock(&view->lock);
+    *kill_out = view->kill;
+    pthread_mutex_unlock(&view->lock);
+}
+
 void hook_output_fini(struct hook_output *output)
 {
     buffer_fini(&output->output);
@@ -128,6 +137,17 @@ static void fill(struct running *running, struct question *question)
     buffer_append_bytes(&output->output, tail_content(&running->tails[0]));
     buffer_append_bytes(&output->errors, tail_content(&running->tails[1]));
     question->found = !buffer_failed(&output->output) && !buffer_failed(&output->errors);
+}
+
+void view_say_kill(struct hook_view *view, const char *cgroup, const char *reason)
+{
+    if (!view)
+        return;
+    pthread_mutex_lock(&view->lock);
+    view->kill.known = true;
+    text_copy_cut(cgroup ? cgroup : "", view->kill.cgroup, sizeof(view->kill.cgroup));
+    text_copy_cut(reason ? reason : "", view->kill.reason, sizeof(view->kill.reason));
+    pthread_mutex_unlock(&view->lock);
 }
 
 void view_answer(struct hook_view *view, struct running *active, struct running *ended)

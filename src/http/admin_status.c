@@ -116,6 +116,21 @@ static void write_children(struct json_writer *writer, const struct metrics *met
     json_object_end(writer);
 }
 
+/* How what a hook started is killed: null before the engine has begun. */
+static void write_kill(struct json_writer *writer, struct hook_view *view)
+{
+    struct hook_kill kill = {0};
+    if (view)
+        hook_view_kill(view, &kill);
+    bool grouped = kill.cgroup[0] != '\0';
+    json_key(writer, "hooks");
+    json_object_begin(writer);
+    json_member_text(writer, "kill", !kill.known ? NULL : grouped ? "cgroup" : "subreaper");
+    json_member_text(writer, "cgroup", grouped ? kill.cgroup : NULL);
+    json_member_text(writer, "reason", kill.known && !grouped ? kill.reason : NULL);
+    json_object_end(writer);
+}
+
 static int write_orphan(void *context, const char *hook, const struct hook_counts *counts)
 {
     json_member_int(context, hook, counts->waiting);
@@ -155,6 +170,7 @@ void admin_status(struct admin_request *request)
     write_store(&writer, ready, &error, admin->options.checker);
     write_worker(&writer, &lag);
     write_children(&writer, admin->options.metrics);
+    write_kill(&writer, admin->options.hooks);
     json_key(&writer, "orphaned_jobs");
     json_object_begin(&writer);
     struct orphan_look look = {config, &writer};

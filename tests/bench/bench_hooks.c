@@ -2,11 +2,12 @@
 /*
  * How many hooks a second the engine completes, beside a bare loop of posix_spawn and waitpid:
  *
- *     bench_hooks DIRECTORY [JOBS [CONCURRENCY]]
+ *     bench_hooks DIRECTORY [JOBS [CONCURRENCY [WITHOUT-CGROUPS]]]
  *
  * DIRECTORY is made, filled and left there. Each job runs /bin/true with a body on its stdin
- * and a body file, and is recorded as running and as ended with a sync each (shared by the jobs
- * of a round). Prints one line: bare/s, hooks/s, and their ratio.
+ * and a body file, in a control group where one can be made (unless WITHOUT-CGROUPS is 1), and is
+ * recorded as running and as ended with a sync each (shared by the jobs of a round). Prints one
+ * line: bare/s, hooks/s, and their ratio.
  */
 #include <poll.h>
 #include <spawn.h>
@@ -177,7 +178,7 @@ static double run_engine(struct bench *bench)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_hooks DIRECTORY [JOBS [CONCURRENCY]]\n");
+        fprintf(stderr, "usage: bench_hooks DIRECTORY [JOBS [CONCURRENCY [WITHOUT-CGROUPS]]]\n");
         return 64;
     }
     log_open(LOG_FORMAT_LOGFMT, LOG_LEVEL_WARNING, "bench");
@@ -194,13 +195,18 @@ int main(int argc, char **argv)
         .retry = {.attempts = 1},
     };
     bench.config = (struct config){
-        .hooks = &bench.hook, .hook_count = 1, .hook_concurrency = concurrency, .directory = "/"};
+        .hooks = &bench.hook,
+        .hook_count = 1,
+        .hook_concurrency = concurrency,
+        .hook_cgroups = option_at(argc, argv, 4, 0) == 0,
+        .directory = "/"};
     double start_us = own_us();
     double bare = run_bare(bench.jobs);
     double bare_us = (own_us() - start_us) / (double)bench.jobs;
     open_store(&bench, argv[1]);
     append_result(&bench);
     CLEANUP_FREE char *runtime = text_format("/dev/shm/bench-hooks.%d", (int)getpid());
+    CLEANUP_FREE char *cgroup = text_format("bench-hooks-%d", (int)getpid());
     struct error error;
     check(os_make_directories(runtime, 0700, &error), &error);
     struct hook_engine_options options = {
@@ -208,6 +214,7 @@ int main(int argc, char **argv)
         .state = bench.state,
         .log = bench.log,
         .runtime_directory = runtime,
+        .cgroup = cgroup,
     };
     bench.engine = hook_engine_start(&options, &error);
     check(bench.engine ? 0 : -1, &error);

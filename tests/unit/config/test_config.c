@@ -26,6 +26,7 @@ static void a_small_configuration_is_complete_with_its_defaults(void **state)
     assert_int_equal(c->log_format, LOG_FORMAT_LOGFMT);
     assert_int_equal(c->log_level, LOG_LEVEL_INFO);
     assert_int_equal(c->hook_concurrency, 16);
+    assert_true(c->hook_cgroups);
     assert_int_equal(c->hook_count, 0);
     assert_int_equal(c->endpoints[0].kind, BODY_WORKFLOW_RESULT);
     assert_int_equal(c->endpoints[0].on_revision, ON_REVISION_STORE);
@@ -69,7 +70,7 @@ static void everything_that_is_written_is_read(void **state)
         f,
         "/* all keys */ {\n"
         " \"public_url\": \"https://hooks.example.com/in/\", // where we are\n"
-        " \"hook_concurrency\": 3,\n"
+        " \"hook_concurrency\": 3, \"hook_cgroups\": false,\n"
         " \"listen\": [ { \"address\": \"[::1]:8443\", \"tls\": { \"certificate\": "
         "\"server.pem\",\n"
         "   \"private_key\": \"server.key\", \"client_ca\": \"server.pem\" } },\n"
@@ -108,6 +109,7 @@ static void everything_that_is_written_is_read(void **state)
     char path[FIXTURE_PATH_MAX];
     assert_string_equal(c->public_url, "https://hooks.example.com/in");
     assert_int_equal(c->hook_concurrency, 3);
+    assert_false(c->hook_cgroups);
     assert_int_equal(c->listener_count, 2);
     assert_string_equal(c->listeners[0].address, "[::1]:8443");
     assert_string_equal(c->listeners[0].host, "::1");

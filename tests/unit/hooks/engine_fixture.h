@@ -37,6 +37,7 @@ struct fixture {
     struct state *state;
     struct result_log *log;
     struct hook_engine *engine;
+    char cgroup[32]; /* its name; made when config.hook_cgroups says so */
 };
 
 static inline void must(int result, const struct error *error)
@@ -66,6 +67,7 @@ static inline struct fixture *fixture_new(void)
     f->runtime = make_directory(f->root, "runtime");
     f->out = make_directory(f->root, "out");
     f->config = (struct config){.directory = f->out, .hooks = f->hooks, .hook_concurrency = 16};
+    snprintf(f->cgroup, sizeof f->cgroup, "callbackd-test-%d", (int)getpid());
     f->config.limits.body_bytes = 16 * 1024 * 1024;
     struct error error;
     must(store_prepare(f->store, &error), &error);
@@ -97,6 +99,7 @@ static inline void fixture_start(struct fixture *f)
         .log = f->log,
         .metrics = f->metrics,
         .runtime_directory = f->runtime,
+        .cgroup = f->cgroup,
     };
     f->engine = hook_engine_start(&options, &error);
     if (!f->engine)

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 
 #include "engine_fixture.h"
+#include "engine_private.h"
+#include "job_groups.h"
 #include "process_table.h"
 
 /* Living processes that carry a job's id. */
@@ -33,6 +35,17 @@ static bool is_ready(struct fixture *f)
     return has_file(f, "ready");
 }
 
+/* All tests run twice: searching for processes, and with control groups. */
+static bool with_groups;
+
+static void start(struct fixture *f)
+{
+    f->config.hook_cgroups = with_groups;
+    fixture_open_store(f);
+    fixture_start(f);
+    assert_int_equal(f->engine->groups != NULL, with_groups);
+}
+
 static struct fixture *start_one(char *shell, int64_t timeout_ms)
 {
     struct fixture *f = fixture_new();
@@ -40,27 +53,28 @@ static struct fixture *start_one(char *shell, int64_t timeout_ms)
     hook->shell = shell;
     hook->timeout_ms = timeout_ms;
     hook->retry.attempts = 1;
-    fixture_open_store(f);
-    fixture_start(f);
+    start(f);
     fixture_post(f, "{}");
     return f;
 }
 
-/* Four processes that ignore TERM: the main one, one in its group, one in a session of its own,
- * and one whose parent is gone too. */
+enum { TREE = 5 };
+/* Processes that ignore TERM: the main one, one in its group, one in a session of its own, one
+ * whose parent is gone too, and one that also has nothing in its environment. */
 static char stubborn_tree[] =
     "trap '' TERM; echo $$ >>pids;"
     "sh -c 'echo $$ >>pids; while :; do sleep 1; done' &"
     "setsid sh -c 'echo $$ >>pids; while :; do sleep 1; done' &"
     "(setsid sh -c 'echo $$ >>pids; while :; do sleep 1; done' &);"
-    "while [ \"$(wc -l <pids)\" -lt 4 ]; do sleep 0.01; done; touch ready;"
+    "(setsid env -i /bin/sh -c 'echo $$ >>pids; while :; do /bin/sleep 1; done' &);"
+    "while [ \"$(wc -l <pids)\" -lt 5 ]; do sleep 0.01; done; touch ready;"
     "while :; do sleep 1; done";
 
 static void assert_tree_is_gone(struct fixture *f)
 {
     pid_t pids[8];
-    assert_int_equal(read_pids(f, "pids", pids, 8), 4);
-    for (int i = 0; i < 4; i++)
+    assert_int_equal(read_pids(f, "pids", pids, 8), TREE);
+    for (int i = 0; i < TREE; i++)
         assert_true(is_dead(pids[i]));
     struct seen seen = fixture_see(f, "hook");
     assert_int_equal(count_alive(&seen.id), 0);
@@ -184,8 +198,7 @@ static void a_cancelled_job_is_not_retried(void **state)
     struct fixture *f = fixture_new();
     struct config_hook *hook = fixture_hook(f, "hook");
     hook->shell = "touch ready; while [ ! -e go ]; do sleep 0.01; done; exit 1";
-    fixture_open_store(f);
-    fixture_start(f);
+    start(f);
     fixture_post(f, "{}");
     fixture_run(f, is_ready);
     struct seen seen = fixture_see(f, "hook");
@@ -229,8 +242,7 @@ static void a_stop_lets_hooks_end_within_the_grace_and_starts_none(void **state)
     struct config_hook *hook = fixture_hook(f, "hook");
     hook->shell = "touch ready; sleep 0.3; echo done";
     hook->concurrency = 1;
-    fixture_open_store(f);
-    fixture_start(f);
+    start(f);
     fixture_post(f, "{}");
     fixture_post(f, "{}");
     fixture_run(f, is_ready);
@@ -273,8 +285,7 @@ static void a_flood_of_output_does_not_keep_others_waiting(void **state)
     flood->timeout_ms = 300000;
     struct config_hook *quick = fixture_hook(f, "quick");
     quick->shell = "exit 0";
-    fixture_open_store(f);
-    fixture_start(f);
+    start(f);
     for (int i = 0; i < 20; i++)
         fixture_post(f, "{}");
     fixture_run(f, quick_has_succeeded);
@@ -283,6 +294,18 @@ static void a_flood_of_output_does_not_keep_others_waiting(void **state)
     struct seen seen = fixture_see(f, "flood");
     assert_int_equal(seen.state, JOB_WAITING);
     fixture_free(f);
+}
+
+static bool can_group(void)
+{
+    struct error error;
+    char name[32];
+    snprintf(name, sizeof name, "callbackd-test-%d", (int)getpid());
+    struct job_groups *groups = job_groups_open(name, &error);
+    if (!groups)
+        printf("[  SKIPPED ] with control groups: %s\n", error.message);
+    job_groups_close(groups);
+    return groups != NULL;
 }
 
 int main(void)
@@ -301,5 +324,9 @@ int main(void)
         cmocka_unit_test(an_interrupted_job_runs_again_even_after_its_last_attempt),
         cmocka_unit_test(a_flood_of_output_does_not_keep_others_waiting),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("with a search", tests, NULL, NULL);
+    with_groups = can_group();
+    if (with_groups)
+        failed += cmocka_run_group_tests_name("with control groups", tests, NULL, NULL);
+    return failed;
 }

@@ -24,6 +24,7 @@ struct run {
     struct spawn_nature nature;
     const char *directory;
     const char *program;
+    rlim_t mark;
     char output[OUTPUT_BYTES];
     int status;
     enum spawn_step step;
@@ -44,8 +45,9 @@ static int run_shell(struct run *run, const char *text)
         .directory = run->directory ? run->directory : "/",
         .streams = {null, ends[1], ends[1]},
         .nature = &run->nature,
+        .mark = run->mark,
     };
-    struct spawned spawned = {-1, -1};
+    struct spawned spawned = {.pid = -1, .pidfd = -1};
     int failed = spawn_process(&request, &spawned, &run->step);
     close(null);
     close(ends[1]);
@@ -69,6 +71,17 @@ static void expect_output(struct run *run, const char *text, const char *output)
     assert_int_equal(run_shell(run, text), 0);
     assert_string_equal(run->output, output);
     assert_int_equal(run->status, 0);
+}
+
+static void a_mark_is_handed_on_to_all_that_it_starts(void **state)
+{
+    (void)state;
+    struct run run = {.mark = 4611686018427387905};
+    expect_output(
+        &run,
+        "env -i setsid sh -c 'sed -n \"s/^Max file locks *\\([0-9]*\\) .*/\\1/p\" "
+        "/proc/self/limits'",
+        "4611686018427387905\n");
 }
 
 static void limits_are_those_that_were_asked_for(void **state)
@@ -185,6 +198,7 @@ static void it_is_who_it_was_told_to_be_and_cannot_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mark_is_handed_on_to_all_that_it_starts),
         cmocka_unit_test(limits_are_those_that_were_asked_for),
         cmocka_unit_test(a_limit_over_ours_is_ours),
         cmocka_unit_test(the_mask_and_the_niceness_are_its_own),
