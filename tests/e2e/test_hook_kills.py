@@ -64,6 +64,12 @@ def alive(daemon):
     return found
 
 
+def workers_started(daemon):
+    """As the log tells it: by its title also a hook's process is a worker, until it has executed,
+    and the supervisor's child, if its worker is killed just then."""
+    return daemon.log_text().count('msg="child started" child=worker')
+
+
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -93,9 +99,10 @@ def test_jobs_survive_workers_that_are_killed(daemon):
         worker = wait_for("there is a worker", lambda: daemon.child(WORKER))
         began = len((daemon.directory / "pids").read_text().split())
         old = alive(daemon)
+        started = workers_started(daemon)
         processes.kill(worker)
         # Somewhere between its first instant and all being at work again.
-        wait_for("another worker", lambda: daemon.child(WORKER) not in (None, worker))
+        wait_for("another worker", lambda: workers_started(daemon) > started)
         target = began + chance.randrange(0, 2 * len(HOOKS))
         wait_for("it has come that far", lambda: len(
             (daemon.directory / "pids").read_text().split()) >= target)
