@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# soak.sh [OPTION...] [kills|power|flat|scale]...: the long form of the tests of reliability;
-# all four if none is named. Installs what it needs, builds a release in build-soak/, runs them one
+# soak.sh [OPTION...] [kills|hooks|power|flat|scale]...: the long form of the tests of reliability;
+# all five if none is named. Installs what it needs, builds a release in build-soak/, runs them one
 # after the other and adds an outcome of each to build-soak/outcomes.jsonl. --write also renews the
 # measured part of docs/RELIABILITY.md from the latest outcomes. The exit status is 0 when
 # all have passed. What each does is told at the head of tests/soak/NAME.py.
 #
 #   kills   kill -9 under load, of the receiver and of all processes in turn     --rounds 200
+#   hooks   kill -9 of the worker, with hooks that behave as badly as they can  --workers 100
 #   power   power cuts on ext4 and XFS, and that without syncs they lose results   --cuts 60
 #   flat    memory, descriptors and threads over time, at half load              --minutes 20
 #   scale   a store with many results beside a small one                     --rows 10000000
 #
-# kills and power take about 5 minutes each and little disk, flat 22 minutes and 2 KiB for each
+# kills, hooks and power take about 5 minutes each and little disk, flat 22 minutes and 2 KiB for each
 # post, scale about 20 minutes and 2.2 KB for each row. `power` mounts file systems, as root, and
 # all that it mounts ends with it. Best on a machine that does nothing else.
 set -euo pipefail
@@ -20,9 +21,9 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 readonly out=${CALLBACKD_SOAK_DIR:-$root/build-soak}
-readonly USAGE='usage: soak.sh [--rounds N] [--cuts N] [--minutes N] [--rows N] [--write] [kills|power|flat|scale]...'
+readonly USAGE='usage: soak.sh [--rounds N] [--workers N] [--cuts N] [--minutes N] [--rows N] [--write] [kills|hooks|power|flat|scale]...'
 
-rounds=200 cuts=60 minutes=20 rows=10000000
+rounds=200 workers=100 cuts=60 minutes=20 rows=10000000
 write=no
 wanted=()
 
@@ -34,18 +35,18 @@ die() {
 read_arguments() {
     while [[ $# -gt 0 ]]; do
         case $1 in
-        --rounds | --cuts | --minutes | --rows)
+        --rounds | --workers | --cuts | --minutes | --rows)
             [[ ${2:-} =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "$1 needs a number"
             printf -v "${1#--}" '%s' "$2"
             shift
             ;;
         --write) write=yes ;;
-        kills | power | flat | scale) wanted+=("$1") ;;
+        kills | hooks | power | flat | scale) wanted+=("$1") ;;
         *) die "$USAGE" ;;
         esac
         shift
     done
-    [[ ${#wanted[@]} -gt 0 ]] || wanted=(kills power flat scale)
+    [[ ${#wanted[@]} -gt 0 ]] || wanted=(kills hooks power flat scale)
     [[ $EUID -eq 0 || " ${wanted[*]} " != *' power '* ]] || die "power mounts file systems: as root"
 }
 
@@ -68,6 +69,10 @@ python() {
 # Run by name.
 run_kills() {
     python kills --rounds "$rounds" --out "$out/outcomes.jsonl"
+}
+
+run_hooks() {
+    python hooks --rounds "$workers" --out "$out/outcomes.jsonl"
 }
 
 run_power() {

@@ -75,6 +75,22 @@ def kills(outcomes):
             "process is left.\n")
 
 
+def hooks(outcomes):
+    if not (seen := outcomes.get(("hooks", None))) or not seen.get("ways"):
+        return None
+    ways = {"cgroup": "by control group", "subreaper": "by a search"}
+    rows = [[ways[one["way"]], *(number(one[key]) for key in
+                                 ("rounds", "jobs", "attempts", "interrupted", "processes")),
+             "**0**"] for one in seen["ways"]]
+    return ("### kill -9 of the worker, with bad hooks\n\n" + verdict(seen) + "\n" +
+            (f"Without control groups: {seen['no_cgroup']}.\n\n" if seen["no_cgroup"] else "") +
+            table(["how hooks are killed", "workers killed", "jobs", "attempts", "interrupted",
+                   "processes of hooks", "jobs run twice at a time"], rows) +
+            "\nThe hooks fork grandchildren, ignore SIGTERM, fork twice into a session of their own, "
+            "fill their output, close it, or hang. Every job has ended well; no process, zombie or "
+            "descriptor is left.\n")
+
+
 def power(outcomes):
     rows, verdicts = [], []
     for (test, system), seen in sorted(outcomes.items(), key=lambda item: str(item[0])):
@@ -142,8 +158,8 @@ def scale(outcomes):
 
 
 def measured(outcomes):
-    parts = [part for part in (kills(outcomes), power(outcomes), flat(outcomes), scale(outcomes))
-             if part]
+    parts = [part for part in (kills(outcomes), hooks(outcomes), power(outcomes), flat(outcomes),
+                               scale(outcomes)) if part]
     return ("\n## Measured\n\nBy `tests/soak.sh --write`; a short form of each runs in "
             "`tests/run.sh`.\n\n" + machines(outcomes) + "\n" + "\n".join(parts) + "\n")
 
