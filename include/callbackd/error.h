@@ -21,6 +21,7 @@ enum error_code {
     ERROR_TIMEOUT,  /* took longer than it may */
     ERROR_TOO_LARGE,
     ERROR_HEADERS_TOO_LARGE,
+    ERROR_TOO_MANY,    /* one client has too much under way */
     ERROR_BUSY,        /* over a limit now: the same request may work later */
     ERROR_STORE,       /* the store cannot take it now */
     ERROR_CORRUPT,     /* stored data is not what we wrote */

@@ -55,6 +55,11 @@ int os_receive_message(int socket_fd, struct buffer *message, int *fd_out, struc
 
 int os_set_nonblocking(int fd, bool nonblocking, struct error *error);
 
+/* No core of this process is ever written, and nobody but root may trace it or read its memory or
+ * environment. For those who hold secrets, before they do. A program that is executed by it is not
+ * concerned, but for a soft limit of 0 for cores. */
+void os_keep_memory_private(void);
+
 /* `count` random bytes. Ends the process when the kernel gives none. */
 void os_random(void *out, size_t count);
 

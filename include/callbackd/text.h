@@ -54,7 +54,8 @@ bool text_glob_match(const char *pattern, const char *text);
 /* Levenshtein distance, for "did you mean". Texts over 64 bytes count as far apart. */
 size_t text_distance(const char *a, const char *b);
 
-/* Appends `text` fit for a terminal or a log: control bytes, DEL, C1 and bad UTF-8 as \xNN. */
+/* Appends `text` fit for a terminal or a log: as \xNN stand C0 and C1 controls, DEL, what turns the
+ * direction of writing or ends a line, and bad UTF-8. */
 int text_append_printable(struct buffer *out, struct bytes text);
 
 /* strdup that takes NULL (gives NULL). The caller frees. */

@@ -18,6 +18,7 @@ static const struct error_info error_table[ERROR_CODES] = {
     [ERROR_TOO_LARGE] = {ERROR_TOO_LARGE, "too_large", 413, "Content Too Large", 6},
     [ERROR_HEADERS_TOO_LARGE] =
         {ERROR_HEADERS_TOO_LARGE, "headers_too_large", 431, "Request Header Fields Too Large", 6},
+    [ERROR_TOO_MANY] = {ERROR_TOO_MANY, "too_many", 429, "Too Many Requests", 6},
     [ERROR_BUSY] = {ERROR_BUSY, "busy", 503, "Service Unavailable", 6},
     [ERROR_STORE] = {ERROR_STORE, "store", 503, "Service Unavailable", 6},
     [ERROR_CORRUPT] = {ERROR_CORRUPT, "corrupt", 503, "Service Unavailable", 6},

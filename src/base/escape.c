@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "escape_private.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "callbackd/text.h"
@@ -48,12 +49,36 @@ static char json_short_escape(unsigned char c)
     }
 }
 
-/* C0 controls and DEL are one byte; C1 controls, which terminals obey too, are C2 80 to C2 9F. */
-static bool is_control(const unsigned char *data, size_t length)
+/* Characters that are not shown but obeyed: C0 and C1 controls and DEL by terminals; marks,
+ * embeddings, overrides and isolates of writing direction by whatever lays out text, so that a line
+ * reads as another than it is; separators of lines and paragraphs by what reads lines. */
+static const struct {
+    uint16_t first;
+    uint16_t last;
+} obeyed[] = {
+    {0x00, 0x1f},     {0x7f, 0x9f},     {0x061c, 0x061c},
+    {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069},
+};
+
+/* Of a sequence of up to 3 bytes, which is valid; longer ones hold nothing of the kind. */
+static uint32_t code_point(const unsigned char *data, size_t length)
 {
     if (length == 1)
-        return data[0] < 0x20 || data[0] == 0x7f;
-    return length == 2 && data[0] == 0xc2 && data[1] < 0xa0;
+        return data[0];
+    if (length == 2)
+        return (data[0] & 0x1fU) << 6 | (data[1] & 0x3fU);
+    return (data[0] & 0x0fU) << 12 | (data[1] & 0x3fU) << 6 | (data[2] & 0x3fU);
+}
+
+static bool is_obeyed(const unsigned char *data, size_t length)
+{
+    if (length > 3)
+        return false;
+    uint32_t point = code_point(data, length);
+    for (size_t i = 0; i < sizeof(obeyed) / sizeof(obeyed[0]); i++)
+        if (point >= obeyed[i].first && point <= obeyed[i].last)
+            return true;
+    return false;
 }
 
 size_t escape_json(struct bytes text, struct escaped *out)
@@ -69,9 +94,13 @@ size_t escape_json(struct bytes text, struct escaped *out)
         put(out, "\xef\xbf\xbd", 3);
         return 1;
     }
-    if (is_control(text.data, length)) {
-        unsigned char c = text.data[length - 1];
-        put(out, (const char[]){'\\', 'u', '0', '0', hex_digits[c >> 4], hex_digits[c & 15]}, 6);
+    if (is_obeyed(text.data, length)) {
+        uint32_t point = code_point(text.data, length);
+        put(out,
+            (const char[]){
+                '\\', 'u', hex_digits[point >> 12], hex_digits[point >> 8 & 15],
+                hex_digits[point >> 4 & 15], hex_digits[point & 15]},
+            6);
     } else {
         put(out, text.data, length);
     }
@@ -82,7 +111,7 @@ size_t escape_printable(struct bytes text, struct escaped *out)
 {
     out->length = 0;
     size_t length = text_utf8_sequence(text);
-    if (length > 0 && !is_control(text.data, length)) {
+    if (length > 0 && !is_obeyed(text.data, length)) {
         put(out, text.data, length);
         return length;
     }

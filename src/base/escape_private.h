@@ -12,7 +12,7 @@
 
 #include "callbackd/buffer.h"
 
-enum { ESCAPE_UNIT_BYTES = 8 };
+enum { ESCAPE_UNIT_BYTES = 12 }; /* 3 bytes as \xNN */
 
 struct escaped {
     char data[ESCAPE_UNIT_BYTES]; /* not terminated */

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "callbackd/text.h"
@@ -66,6 +68,19 @@ int os_set_nonblocking(int fd, bool nonblocking, struct error *error)
             return 0;
     }
     return error_set_errno(error, ERROR_IO, errno, "cannot change a descriptor's blocking mode");
+}
+
+void os_keep_memory_private(void)
+{
+    struct rlimit limit;
+    /* The hard limit stays: hooks may be given cores (hooks[].limits.core). */
+    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+        limit.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &limit);
+    }
+#ifndef CALLBACKD_SANITIZED /* the leak sanitizer traces us, which only root could then */
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 void os_random(void *out, size_t count)

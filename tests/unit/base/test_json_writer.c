@@ -110,6 +110,13 @@ static void strings_escape_what_a_terminal_obeys(void **state)
     assert_written(w, "\"\\u007f\\u009b\xc2\xa0\"");
 }
 
+static void strings_escape_what_turns_or_ends_a_line(void **state)
+{
+    struct writing *w = *state;
+    json_text(&w->writer, "\xd8\x9c\xe2\x80\xae\xe2\x81\xa9\xe2\x80\xa8\xe2\x80\x8d");
+    assert_written(w, "\"\\u061c\\u202e\\u2069\\u2028\xe2\x80\x8d\"");
+}
+
 static void utf8_goes_in_as_it_is(void **state)
 {
     struct writing *w = *state;
@@ -219,6 +226,7 @@ int main(void)
         CASE(keys_are_escaped_too),
         CASE(strings_escape_what_json_must_escape),
         CASE(strings_escape_what_a_terminal_obeys),
+        CASE(strings_escape_what_turns_or_ends_a_line),
         CASE(utf8_goes_in_as_it_is),
         CASE(each_bad_byte_becomes_a_replacement_character),
         CASE(an_empty_view_is_an_empty_string),

@@ -147,11 +147,12 @@ static void logfmt_lets_nobody_forge_a_line(void **state)
 {
     struct capture *capture = *state;
     log_info(
-        "m", LOG_TEXT("a", "x\nlevel=error\r\t"), LOG_TEXT("b", "\x1b[2J\x7f\xc2\x9b"),
+        "m", LOG_TEXT("a", "x\nlevel=error\r\t"), LOG_TEXT("b", "\x1b[2J\x7f\xc2\x9b\xe2\x80\xae"),
         LOG_BYTES("c", bytes_of("\0\xff", 2)), LOG_TEXT("d", "\xc3\xa9"));
     assert_string_equal(
-        next_line(capture), "level=info role=tester msg=m a=\"x\\nlevel=error\\r\\t\" "
-                            "b=\"\\x1b[2J\\x7f\\xc2\\x9b\" c=\"\\x00\\xff\" d=\"\xc3\xa9\"\n");
+        next_line(capture),
+        "level=info role=tester msg=m a=\"x\\nlevel=error\\r\\t\" "
+        "b=\"\\x1b[2J\\x7f\\xc2\\x9b\\xe2\\x80\\xae\" c=\"\\x00\\xff\" d=\"\xc3\xa9\"\n");
 }
 
 static void json_lines_are_one_object(void **state)

@@ -214,6 +214,34 @@ static void without_randomness_the_process_ends(void **state)
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
+/* What a child process of this one is that keeps its memory private. */
+static int keep_private(void)
+{
+    struct rlimit before = {0, 0};
+    struct rlimit after = {1, 1};
+    getrlimit(RLIMIT_CORE, &before);
+    os_keep_memory_private();
+    getrlimit(RLIMIT_CORE, &after);
+#ifndef CALLBACKD_SANITIZED
+    if (prctl(PR_GET_DUMPABLE) != 0)
+        return 1;
+#endif
+    return after.rlim_cur == 0 && after.rlim_max == before.rlim_max ? 0 : 2;
+}
+
+static void memory_is_kept_private_and_hooks_may_still_have_cores(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(keep_private());
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +257,7 @@ int main(void)
         cmocka_unit_test(blocking_mode_goes_both_ways),
         cmocka_unit_test(random_bytes_fill_exactly_the_place),
         cmocka_unit_test(without_randomness_the_process_ends),
+        cmocka_unit_test(memory_is_kept_private_and_hooks_may_still_have_cores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

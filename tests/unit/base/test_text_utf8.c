@@ -115,6 +115,27 @@ static void what_a_terminal_obeys_is_escaped(void **state)
     assert_printable(bytes_of_text("\xc2\x80\xc2\x9f"), "\\xc2\\x80\\xc2\\x9f");
 }
 
+/* Each mark, embedding, override and isolate; both separators; and the neighbours of each range. */
+static void what_turns_or_ends_a_line_is_escaped(void **state)
+{
+    (void)state;
+    static const char *const shown[] = {"\xd8\x9b",     "\xd8\x9d",     "\xe2\x80\x8d",
+                                        "\xe2\x80\x90", "\xe2\x80\xa7", "\xe2\x80\xaf",
+                                        "\xe2\x81\xa5", "\xe2\x81\xaa", "\xf0\x90\x80\x8e"};
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+        assert_printable(bytes_of_text(shown[i]), shown[i]);
+    assert_printable(bytes_of_text("\xd8\x9c"), "\\xd8\\x9c");
+    static const unsigned char spans[][3] = {
+        {0x80, 0x8e, 0x8f}, {0x80, 0xa8, 0xae}, {0x81, 0xa6, 0xa9}};
+    for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+        for (unsigned last = spans[i][1]; last <= spans[i][2]; last++) {
+            const unsigned char text[] = {0xe2, spans[i][0], (unsigned char)last};
+            char expected[13];
+            snprintf(expected, sizeof(expected), "\\xe2\\x%02x\\x%02x", spans[i][0], last);
+            assert_printable(bytes_of(text, sizeof(text)), expected);
+        }
+}
+
 static void bad_utf8_is_escaped_byte_by_byte(void **state)
 {
     (void)state;
@@ -143,6 +164,7 @@ int main(void)
         cmocka_unit_test(empty_text_is_utf8_and_begins_with_nothing),
         cmocka_unit_test(printable_text_stays_as_it_is),
         cmocka_unit_test(what_a_terminal_obeys_is_escaped),
+        cmocka_unit_test(what_turns_or_ends_a_line_is_escaped),
         cmocka_unit_test(bad_utf8_is_escaped_byte_by_byte),
         cmocka_unit_test(printable_text_that_does_not_fit_adds_nothing),
     };
