@@ -37,6 +37,9 @@ endif()
 add_library(callbackd_own INTERFACE)
 target_include_directories(callbackd_own INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_compile_definitions(callbackd_own INTERFACE _GNU_SOURCE CALLBACKD_VERSION="${PROJECT_VERSION}")
+if(CALLBACKD_SANITIZE)
+    target_compile_definitions(callbackd_own INTERFACE CALLBACKD_SANITIZED)
+endif()
 target_compile_options(callbackd_own INTERFACE
     -Wall -Wextra -Wshadow -Wconversion -Werror -Wstrict-prototypes -Wmissing-prototypes
     -Wvla -Wformat=2 -Wundef

@@ -90,6 +90,8 @@ static void tick(struct reconciler *reconciler)
 static void *run(void *context)
 {
     struct reconciler *reconciler = context;
+    /* By itself: the name of another thread is a file, which is root's (os_keep_memory_private). */
+    pthread_setname_np(pthread_self(), "reconciler");
     do
         tick(reconciler);
     while (wait_for_tick(reconciler));
@@ -138,10 +140,8 @@ static int start_thread(struct reconciler *reconciler, struct error *error)
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&reconciler->lock, NULL);
     int failure = pthread_create(&reconciler->thread, NULL, run, reconciler);
-    if (failure == 0) {
-        pthread_setname_np(reconciler->thread, "reconciler");
+    if (failure == 0)
         return 0;
-    }
     pthread_mutex_destroy(&reconciler->lock);
     pthread_cond_destroy(&reconciler->changed);
     return error_set_errno(error, ERROR_IO, failure, "cannot start the reconciler's thread");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only file that knows libcurl. Every option is set anew for each request, so
+ * Every option is set anew for each request, so
  * that nothing of one request (a method, a socket, an authority) reaches the next.
  *
  * What could send a request twice is off: redirects, and connections taken from the
@@ -16,10 +16,7 @@
 #include <string.h>
 
 #include "callbackd/text.h"
-
-#ifndef CALLBACKD_VERSION
-#define CALLBACKD_VERSION "0"
-#endif
+#include "request_headers.h"
 
 enum { CONNECT_TIMEOUT_MAX_MS = 10000, RESPONSE_HEADERS_MAX_BYTES = 64 * 1024 };
 
@@ -119,20 +116,6 @@ static int64_t retry_after_s(CURL *curl)
 
 /* ---- what is sent ---- */
 
-static int add_header(struct exchange *exchange, const char *header, struct error *error)
-{
-    for (const char *c = header; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return error_set(
-                error, ERROR_INVALID, "the header '%.*s' has a control character in its value",
-                (int)strcspn(header, ":"), header);
-    struct curl_slist *longer = curl_slist_append(exchange->headers, header);
-    if (!longer)
-        return error_set(error, ERROR_MEMORY, "memory is short for request headers");
-    exchange->headers = longer;
-    return 0;
-}
-
 static int add_content_type(
     struct exchange *exchange, const char *content_type, struct error *error)
 {
@@ -141,7 +124,7 @@ static int add_content_type(
         text_format("Content-Type:%s%s", content_type ? " " : "", content_type ? content_type : "");
     if (!header)
         return error_set(error, ERROR_MEMORY, "memory is short for request headers");
-    int result = add_header(exchange, header, error);
+    int result = request_header_add(&exchange->headers, header, error);
     free(header);
     return result;
 }
@@ -150,10 +133,10 @@ static int add_headers(
     struct exchange *exchange, const struct http_client_request *request, struct error *error)
 {
     for (size_t i = 0; request->headers && request->headers[i]; i++)
-        if (add_header(exchange, request->headers[i], error) != 0)
+        if (request_header_add(&exchange->headers, request->headers[i], error) != 0)
             return -1;
     /* libcurl would wait a second for "100 Continue" before it sends a large body. */
-    if (add_header(exchange, "Expect:", error) != 0)
+    if (request_header_add(&exchange->headers, "Expect:", error) != 0)
         return -1;
     return add_content_type(exchange, request->content_type, error);
 }
@@ -187,7 +170,7 @@ static void set_target(CURL *curl, const struct http_client_request *request, bo
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "callbackd/" CALLBACKD_VERSION);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, REQUEST_USER_AGENT);
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_path);
     /* A proxy named by the environment is used, but never towards this machine. */
     if (loopback || request->unix_path)
@@ -301,14 +284,6 @@ static int fail(
         error, mapped, "%s", client->curl_error[0] ? client->curl_error : curl_easy_strerror(code));
 }
 
-/* Headers may hold keys. */
-static void wipe_headers(struct curl_slist *headers)
-{
-    for (struct curl_slist *item = headers; item; item = item->next)
-        explicit_bzero(item->data, strlen(item->data));
-    curl_slist_free_all(headers);
-}
-
 static int exchange_run(
     struct http_client *client, struct exchange *exchange,
     const struct http_client_request *request, struct http_client_response *response_out,
@@ -348,7 +323,7 @@ int http_client_perform(
     int result = exchange_run(client, &exchange, request, response_out, error);
     /* The handle must not keep what ends here. */
     curl_easy_reset(client->curl);
-    wipe_headers(exchange.headers);
+    request_headers_free(exchange.headers);
     buffer_fini(&exchange.body);
     return result;
 }
