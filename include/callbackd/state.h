@@ -58,6 +58,20 @@ int64_t state_clock_to_wall_ms(const struct state *state, int64_t clock_ms);
  * transactions that write anyway. */
 int state_clock_note(struct state_tx *tx, struct error *error);
 
+/* ---- the clock for age ---- */
+
+/*
+ * Wall time by which something may be too old. A wall clock that is set forward would make all old
+ * at once, and what came while it was wrong when it is put right: therefore this one goes on as
+ * before for `hold_ms` (at least; at most for twice that), by the queue's clock. It follows at once
+ * when the wall clock is set back. The owner's thread only, as the next one.
+ */
+int state_age_clock_ms(
+    struct state *state, int64_t hold_ms, int64_t *now_ms_out, struct error *error);
+/* Something with this wall time is new, whatever the clock says by now: for as long as above, it
+ * does not become older than it should. Up to an hour it may just have waited, and is not seen. */
+int state_age_note(struct state *state, int64_t wall_ms, struct error *error);
+
 /* ---- cursor ---- */
 
 /* The seq of the log up to which all is decided; 0 at first. */
@@ -66,6 +80,10 @@ int state_cursor_set(struct state_tx *tx, int64_t seq, struct error *error);
 /* The same for the refused posts, which have a seq of their own. */
 int state_rejected_cursor_get(struct state_tx *tx, int64_t *seq_out, struct error *error);
 int state_rejected_cursor_set(struct state_tx *tx, int64_t seq, struct error *error);
+
+/* A number by which the engine finds what an earlier one left of streams; 0 at first. */
+int state_stream_family_get(struct state_tx *tx, int64_t *family_out, struct error *error);
+int state_stream_family_set(struct state_tx *tx, int64_t family, struct error *error);
 
 /* ---- in use ---- */
 
@@ -228,6 +246,7 @@ struct job_death {
 
 struct job_record {
     struct id id;
+    int64_t seq; /* its row, which finds it faster than the id; 0: not known */
     char *hook;
     int64_t result_seq;
     struct id result;
@@ -258,7 +277,8 @@ enum attempt_outcome {
 const char *attempt_outcome_name(enum attempt_outcome outcome);
 
 struct attempt_record {
-    int number; /* 1.. */
+    int64_t job_seq; /* its job's, as there */
+    int number;      /* 1.. */
     int64_t started_at_ms;
     int64_t ended_at_ms; /* 0: running */
     enum attempt_outcome outcome;
@@ -279,6 +299,19 @@ struct attempt_record {
 int state_job_insert(struct state_tx *tx, const struct job_record *job, struct error *error);
 int state_job_get(
     struct state_tx *tx, const struct id *id, struct job_record *job_out, struct error *error);
+/* What the end of an attempt needs to know of its job, by seq and id. */
+struct job_progress {
+    int attempts_made;
+    int64_t queued_at_ms;
+    bool cancel_requested;
+};
+int state_job_progress(
+    struct state_tx *tx, int64_t seq, const struct id *id, struct job_progress *progress_out,
+    struct error *error); /* ERROR_NOT_FOUND */
+/* Visits running jobs that somebody asked to cancel. */
+typedef int job_id_visitor(void *context, const struct id *id);
+int state_job_cancels(
+    struct state_tx *tx, job_id_visitor *visit, void *context, struct error *error);
 /* Writes state, attempts_made, next_at, ended_at, cancel_requested and reason; one that is
  * JOB_WAITING then was queued anew, at its next_at. */
 int state_job_update(struct state_tx *tx, const struct job_record *job, struct error *error);

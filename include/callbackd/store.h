@@ -32,9 +32,18 @@
 /*
  * Makes the directories (0700) and both databases, and brings their schemas forward. For one
  * short-lived process, before anything opens the store. Refuses, with ERROR_CORRUPT, a file
- * that is not ours or comes from a newer version.
+ * that is not ours or comes from a newer version, and a log with results whose state is missing:
+ * all of them would trigger their hooks again. An empty file in its place says that this is meant.
  */
 int store_prepare(const char *directory, struct error *error);
+
+/* Reads what the store needs once from elsewhere (/dev/urandom): for a process that is about to
+ * lose the right to. Others need not call it. */
+void store_read_system(void);
+
+/* The folder of the log: all of the store that a receiver opens files in. The caller frees; NULL
+ * when memory is short. */
+char *store_log_directory(const char *directory);
 
 /* An exclusive lock "<directory>/<name>.lock", held until the descriptor and its copies are
  * closed. Waits up to wait_ms for another holder, then ERROR_CONFLICT with its pid. */
@@ -153,6 +162,18 @@ int result_log_get(
 /* Appends the exact body; for a duplicate, that of the post which it repeats. ERROR_NOT_FOUND,
  * ERROR_TOO_LARGE past the buffer's maximum. */
 int result_log_body(struct result_log *log, int64_t seq, struct buffer *out, struct error *error);
+/* Several bodies in one view, which costs less than one view for each. As long as it is open the
+ * log's WAL cannot be emptied, so that is short; one thread. The caller's storage. */
+struct result_reading {
+    struct result_log *log; /* NULL: not open */
+    void *connection;
+};
+int result_reading_begin(
+    struct result_reading *reading, struct result_log *log, struct error *error);
+/* As result_log_body. */
+int result_reading_body(
+    struct result_reading *reading, int64_t seq, struct buffer *out, struct error *error);
+void result_reading_end(struct result_reading *reading); /* one that is not open is allowed */
 /* The newest seq ever given; 0 when none was. */
 int result_log_last_seq(struct result_log *log, int64_t *seq_out, struct error *error);
 

@@ -334,6 +334,7 @@ static void *committer(void *argument)
     struct group_commit *group = argument;
     struct group_batch *batch;
 
+    (void)pthread_setname_np(pthread_self(), group->options.committer_name);
     /* On Linux this is the calling thread's alone. */
     if (group->options.nice != 0)
         (void)setpriority(PRIO_PROCESS, 0, group->options.nice);
@@ -387,6 +388,7 @@ static void *teller(void *argument)
     struct group_commit *group = argument;
     struct group_batch *batch;
 
+    (void)pthread_setname_np(pthread_self(), group->options.teller_name);
     while ((batch = take_told(group)) != NULL) {
         tell(group, batch);
         batch_release(batch);
@@ -396,8 +398,8 @@ static void *teller(void *argument)
 
 /* ---- opening and closing ---- */
 
-static int start_thread(
-    pthread_t *thread, const char *name, void *(*run)(void *), struct group_commit *group)
+/* It names itself: the name of another thread is a file, which a receiver cannot open. */
+static int start_thread(pthread_t *thread, void *(*run)(void *), struct group_commit *group)
 {
     pthread_attr_t attributes;
     int code = pthread_attr_init(&attributes);
@@ -408,8 +410,6 @@ static int start_thread(
     if (code == 0)
         code = pthread_create(thread, &attributes, run, group);
     (void)pthread_attr_destroy(&attributes);
-    if (code == 0)
-        (void)pthread_setname_np(*thread, name);
     return code;
 }
 
@@ -433,11 +433,11 @@ static void end_teller(struct group_commit *group)
 
 static int start_threads(struct group_commit *group)
 {
-    int code = start_thread(&group->committer, group->options.committer_name, committer, group);
+    int code = start_thread(&group->committer, committer, group);
 
     if (code != 0 || group->options.teller_name == NULL)
         return code;
-    code = start_thread(&group->teller, group->options.teller_name, teller, group);
+    code = start_thread(&group->teller, teller, group);
     if (code != 0)
         end_committer(group);
     return code;

@@ -229,6 +229,30 @@ static int read_large(
     return 0;
 }
 
+/* The most bodies: small, and of the post itself. 1: it was, 0: it is not such a one. */
+static int read_usual(struct db *db, int64_t seq, struct buffer *out, struct error *error)
+{
+    STATEMENT row = {0};
+    int stepped;
+
+    if (statement_open(
+            &row, db,
+            "SELECT body FROM received WHERE seq = ? AND duplicate_of IS NULL AND size <= ?",
+            error) < 0)
+        return -1;
+    statement_bind_int64(&row, seq);
+    statement_bind_int64(&row, SMALL_BODY_BYTES);
+    stepped = statement_step(&row, error);
+    if (stepped <= 0)
+        return stepped;
+    struct bytes body = statement_bytes(&row, 0);
+    if (body.length > out->max - out->length)
+        return 0; /* what that means is said elsewhere */
+    if (buffer_append_bytes(out, body) < 0)
+        return error_set(error, ERROR_MEMORY, "no memory for a body");
+    return 1;
+}
+
 static int read_small(struct db *db, int64_t seq, struct buffer *out, struct error *error)
 {
     STATEMENT row = {0};
@@ -269,7 +293,10 @@ static int read_body(struct db *db, int64_t seq, struct buffer *out, struct erro
 {
     int64_t holder = 0;
     int64_t size = 0;
+    int done = read_usual(db, seq, out, error);
 
+    if (done != 0)
+        return done < 0 ? -1 : 0;
     if (find_body(db, seq, &holder, &size, error) < 0)
         return -1;
     if (size < 0 || (size_t)size > out->max - out->length)
@@ -294,6 +321,37 @@ int result_log_body(struct result_log *log, int64_t seq, struct buffer *out, str
     result = read_body(db, seq, out, error);
     reader_pool_give(&log->readers, db);
     return result;
+}
+
+int result_reading_begin(
+    struct result_reading *reading, struct result_log *log, struct error *error)
+{
+    struct db *db = reader_pool_take(&log->readers, error);
+
+    *reading = (struct result_reading){.log = NULL};
+    if (db == NULL)
+        return -1;
+    if (db_execute(db, "BEGIN", error) < 0) {
+        reader_pool_give(&log->readers, db);
+        return -1;
+    }
+    *reading = (struct result_reading){.log = log, .connection = db};
+    return 0;
+}
+
+int result_reading_body(
+    struct result_reading *reading, int64_t seq, struct buffer *out, struct error *error)
+{
+    return read_body(reading->connection, seq, out, error);
+}
+
+void result_reading_end(struct result_reading *reading)
+{
+    if (reading->log == NULL)
+        return;
+    (void)db_execute(reading->connection, "ROLLBACK", NULL); /* nothing was written */
+    reader_pool_give(&reading->log->readers, reading->connection);
+    reading->log = NULL;
 }
 
 int result_log_last_seq(struct result_log *log, int64_t *seq_out, struct error *error)

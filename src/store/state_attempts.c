@@ -8,7 +8,8 @@ static void bind_end(struct statement *statement, const struct attempt_record *a
 {
     statement_bind_optional(statement, attempt->ended_at_ms != 0, attempt->ended_at_ms);
     statement_bind_text(statement, attempt_outcome_name(attempt->outcome));
-    statement_bind_optional(statement, attempt->outcome == ATTEMPT_EXIT, attempt->exit_code);
+    bool has_code = attempt->outcome == ATTEMPT_EXIT && attempt->exit_code >= 0;
+    statement_bind_optional(statement, has_code, attempt->exit_code);
     statement_bind_optional(statement, attempt->signal != 0, attempt->signal);
     statement_bind_text(statement, attempt->message);
     statement_bind_int64(statement, attempt->output_truncated);
@@ -26,12 +27,14 @@ int state_attempt_insert(
             &statement, tx->db,
             "INSERT INTO attempts (ended_at, outcome, exit_code, signal, message, output_truncated,"
             " standard_output, standard_error, number, started_at, job_seq)"
-            " SELECT ?,?,?,?,?,?,?,?,?,?, seq FROM jobs WHERE id = ?",
+            " SELECT ?,?,?,?,?,?,?,?,?,?, seq FROM jobs"
+            " WHERE seq = coalesce(?, (SELECT seq FROM jobs WHERE id = ?))",
             error) < 0)
         return -1;
     bind_end(&statement, attempt);
     statement_bind_int64(&statement, attempt->number);
     statement_bind_int64(&statement, attempt->started_at_ms);
+    statement_bind_optional(&statement, attempt->job_seq != 0, attempt->job_seq);
     statement_bind_id(&statement, job);
     return run_on_one(&statement, "job", error);
 }
@@ -46,10 +49,11 @@ int state_attempt_update(
             &statement, tx->db,
             "UPDATE attempts SET ended_at = ?, outcome = ?, exit_code = ?, signal = ?, message = ?,"
             " output_truncated = ?, standard_output = ?, standard_error = ?"
-            " WHERE job_seq = (SELECT seq FROM jobs WHERE id = ?) AND number = ?",
+            " WHERE job_seq = coalesce(?, (SELECT seq FROM jobs WHERE id = ?)) AND number = ?",
             error) < 0)
         return -1;
     bind_end(&statement, attempt);
+    statement_bind_optional(&statement, attempt->job_seq != 0, attempt->job_seq);
     statement_bind_id(&statement, job);
     statement_bind_int64(&statement, attempt->number);
     return run_on_one(&statement, "attempt", error);

@@ -37,37 +37,12 @@ static int64_t read_boot(void)
     return (int64_t)strtoull(digits, NULL, 16);
 }
 
-static int read_value(struct db *db, const char *name, int64_t *value_out, struct error *error)
+static int read_note(struct state_tx *tx, struct clock_note *note, struct error *error)
 {
-    STATEMENT row = {0};
-    int stepped;
-
-    if (statement_open(&row, db, "SELECT value FROM meta WHERE name = ?", error) < 0)
-        return -1;
-    statement_bind_text(&row, name);
-    stepped = statement_step(&row, error);
-    *value_out = stepped == 1 ? statement_int64(&row, 0) : 0;
-    return stepped < 0 ? -1 : 0;
-}
-
-static int write_value(struct db *db, const char *name, int64_t value, struct error *error)
-{
-    STATEMENT statement = {0};
-
-    if (statement_open(
-            &statement, db, "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", error) < 0)
-        return -1;
-    statement_bind_text(&statement, name);
-    statement_bind_int64(&statement, value);
-    return statement_run(&statement, error);
-}
-
-static int read_note(struct db *db, struct clock_note *note, struct error *error)
-{
-    if (read_value(db, "clock_boot", &note->boot, error) < 0 ||
-        read_value(db, "clock_offset", &note->offset, error) < 0 ||
-        read_value(db, "clock_skew", &note->skew, error) < 0 ||
-        read_value(db, "clock_seen", &note->seen, error) < 0)
+    if (state_number_get(tx, "clock_boot", &note->boot, error) < 0 ||
+        state_number_get(tx, "clock_offset", &note->offset, error) < 0 ||
+        state_number_get(tx, "clock_skew", &note->skew, error) < 0 ||
+        state_number_get(tx, "clock_seen", &note->seen, error) < 0)
         return -1;
     return 0;
 }
@@ -87,10 +62,10 @@ static int write_note(struct state_tx *tx, struct error *error)
 {
     int64_t now_ms = state_clock_ms(tx->state);
 
-    if (write_value(tx->db, "clock_boot", tx->state->clock_boot, error) < 0 ||
-        write_value(tx->db, "clock_offset", tx->state->clock_offset_ms, error) < 0 ||
-        write_value(tx->db, "clock_skew", clock_wall_ms() - now_ms, error) < 0 ||
-        write_value(tx->db, "clock_seen", now_ms, error) < 0)
+    if (state_number_set(tx, "clock_boot", tx->state->clock_boot, error) < 0 ||
+        state_number_set(tx, "clock_offset", tx->state->clock_offset_ms, error) < 0 ||
+        state_number_set(tx, "clock_skew", clock_wall_ms() - now_ms, error) < 0 ||
+        state_number_set(tx, "clock_seen", now_ms, error) < 0)
         return -1;
     tx->state->clock_noted_ms = now_ms;
     return 0;
@@ -104,7 +79,7 @@ static int first_note(struct state_tx *tx, void *context, struct error *error)
 
 static int read_last_note(struct state_tx *tx, void *context, struct error *error)
 {
-    return read_note(tx->db, context, error);
+    return read_note(tx, context, error);
 }
 
 int state_clock_start(struct state *state, struct error *error)

@@ -62,7 +62,9 @@ static int read_state(
 
     if (statement_open(
             &rows, tx->db,
-            "SELECT outcome, exit_code, started_at, ended_at FROM attempts WHERE job_seq IN"
+            /* A stream that exited with 0 had still to answer, as its message says. */
+            "SELECT outcome, iif(message IS NULL, exit_code, NULL), started_at, ended_at"
+            " FROM attempts WHERE job_seq IN"
             " (SELECT seq FROM jobs INDEXED BY jobs_hook_state WHERE hook = ? AND state = ?"
             " ORDER BY seq DESC LIMIT ?)"
             " AND ended_at IS NOT NULL ORDER BY job_seq DESC, number DESC LIMIT ?",

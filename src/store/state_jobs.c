@@ -7,7 +7,7 @@
 #define JOB_COLUMNS                                                                                \
     "id, hook, result_seq, (SELECT id FROM results WHERE seq = jobs.result_seq), state,"           \
     " attempts_made, next_at, queued_at, created_at, ended_at, replay, cancel_requested, reason,"  \
-    " order_key, dead_job, dead_hook, dead_reason"
+    " order_key, dead_job, dead_hook, dead_reason, seq"
 
 /* In the order of JOB_COLUMNS. */
 enum job_column {
@@ -27,7 +27,8 @@ enum job_column {
     ORDER_KEY,
     DEAD_JOB,
     DEAD_HOOK,
-    DEAD_REASON
+    DEAD_REASON,
+    SEQ
 };
 
 void job_record_fini(struct job_record *job)
@@ -61,6 +62,7 @@ static int read_job(const struct statement *row, struct job_record *job_out, str
         .death.job = (char *)statement_text_or_null(row, DEAD_JOB),
         .death.hook = (char *)statement_text_or_null(row, DEAD_HOOK),
         .death.reason = (char *)statement_text_or_null(row, DEAD_REASON),
+        .seq = statement_int64(row, SEQ),
     };
     if (!job_state_parse(statement_text(row, STATE), &job_out->state))
         return bad_name(row, STATE, "state of a job", error);
@@ -213,6 +215,26 @@ struct before {
     char *hook;
 };
 
+static int find_before(
+    struct state_tx *tx, const struct job_record *job, struct statement *row, struct error *error)
+{
+    const char *by_id = "SELECT seq, state, hook, order_key FROM jobs WHERE id = ?";
+
+    if (job->seq == 0) {
+        if (statement_open(row, tx->db, by_id, error) < 0)
+            return -1;
+        statement_bind_id(row, &job->id);
+    } else {
+        if (statement_open(
+                row, tx->db,
+                "SELECT seq, state, hook, order_key FROM jobs WHERE seq = ? AND id = ?", error) < 0)
+            return -1;
+        statement_bind_int64(row, job->seq);
+        statement_bind_id(row, &job->id);
+    }
+    return statement_step(row, error);
+}
+
 /* Also counts the move to another state. */
 static int note_move(
     struct state_tx *tx, const struct job_record *job, struct before *before, struct error *error)
@@ -220,13 +242,8 @@ static int note_move(
     STATEMENT row = {0};
     enum job_state state;
     bool failed = false;
-    int stepped;
+    int stepped = find_before(tx, job, &row, error);
 
-    if (statement_open(
-            &row, tx->db, "SELECT seq, state, hook, order_key FROM jobs WHERE id = ?", error) < 0)
-        return -1;
-    statement_bind_id(&row, &job->id);
-    stepped = statement_step(&row, error);
     if (stepped == 0)
         return error_set(error, ERROR_NOT_FOUND, "no such job");
     if (stepped < 0)
@@ -304,6 +321,55 @@ int state_job_get(
     if (stepped < 0 || read_job(&row, &job, error) < 0)
         return -1;
     return copy_job(&job, job_out, error);
+}
+
+int state_job_progress(
+    struct state_tx *tx, int64_t seq, const struct id *id, struct job_progress *progress_out,
+    struct error *error)
+{
+    STATEMENT row = {0};
+    int stepped;
+
+    if (statement_open(
+            &row, tx->db,
+            "SELECT attempts_made, queued_at, cancel_requested FROM jobs WHERE seq = ? AND id = ?",
+            error) < 0)
+        return -1;
+    statement_bind_int64(&row, seq);
+    statement_bind_id(&row, id);
+    stepped = statement_step(&row, error);
+    if (stepped == 0)
+        return error_set(error, ERROR_NOT_FOUND, "no such job");
+    *progress_out = (struct job_progress){
+        .attempts_made = (int)statement_int64(&row, 0),
+        .queued_at_ms = statement_int64(&row, 1),
+        .cancel_requested = statement_bool(&row, 2),
+    };
+    return stepped < 0 ? -1 : 0;
+}
+
+int state_job_cancels(
+    struct state_tx *tx, job_id_visitor *visit, void *context, struct error *error)
+{
+    STATEMENT rows = {0};
+    int stepped;
+
+    if (statement_open(
+            &rows, tx->db,
+            "SELECT id FROM jobs INDEXED BY jobs_state WHERE state = 'running'"
+            " AND cancel_requested = 1",
+            error) < 0)
+        return -1;
+    while ((stepped = statement_step(&rows, error)) == 1) {
+        struct id id;
+        int stopped = statement_id(&rows, 0, &id, error);
+
+        if (stopped == 0)
+            stopped = visit(context, &id);
+        if (stopped != 0)
+            return stopped;
+    }
+    return stepped;
 }
 
 static int visit_jobs(

@@ -15,6 +15,14 @@ struct position {
     int64_t seq;
 };
 
+/* How far the wall clock was ahead of the queue's, at the least: in the period at hand and in the
+ * one before it. */
+struct age_clock {
+    int64_t since_ms; /* queue's clock: when the period began; 0: not read yet */
+    int64_t ahead_ms;
+    int64_t ahead_before_ms;
+};
+
 struct state {
     char *path;
     struct writer writer;
@@ -23,6 +31,9 @@ struct state {
     int64_t clock_offset_ms; /* the queue's clock less CLOCK_BOOTTIME; set when it is opened */
     int64_t clock_boot;      /* which boot that is of; 0: not known */
     int64_t clock_noted_ms;  /* committer only: when the clock was last noted */
+    /* The owner's thread only: what it is, and what is in the database. */
+    struct age_clock age;
+    struct age_clock age_written;
     /* Committer only: where the last slice of retention stopped. */
     struct position result_retention;
     struct position run_retention;
@@ -87,6 +98,11 @@ int list_query_open(
 
 /* Finds out the offset of the queue's clock; with the committer running. */
 int state_clock_start(struct state *state, struct error *error);
+
+/* A number in `meta`; 0 where it is not there yet. */
+int state_number_get(
+    struct state_tx *tx, const char *name, int64_t *value_out, struct error *error);
+int state_number_set(struct state_tx *tx, const char *name, int64_t value, struct error *error);
 
 #define RESULT_COLUMNS                                                                             \
     "seq, id, endpoint, key, kind, execution_id, run_id, workflow, event, status, pending, "       \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include "callbackd/os.h"
@@ -31,6 +32,30 @@ static int make_private_file(const char *path, struct error *error)
     return 0;
 }
 
+/* A state that was lost says of no result that it was decided. */
+static int refuse_log_without_state(const char *directory, struct db *log, struct error *error)
+{
+    CLEANUP_FREE char *path = os_path_join(directory, STORE_STATE_FILE);
+    int64_t newest = 0;
+
+    if (path == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a path");
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    if (db_number(
+            log, "SELECT max(seq) FROM sqlite_sequence WHERE name = 'received'", &newest, error) <
+        0)
+        return -1;
+    if (newest == 0)
+        return 0;
+    return error_set(
+        error, ERROR_CORRUPT,
+        "%s is missing, but %s has results: all that it still holds would trigger their hooks"
+        " again. Put back the copy that belongs to it; or, to have just that, make an empty file"
+        " of that name (docs/STORE.md)",
+        path, db_path(log));
+}
+
 static int prepare_database(
     const char *directory, const char *folder, const char *file, const struct schema *schema,
     struct error *error)
@@ -49,8 +74,25 @@ static int prepare_database(
     db = db_open(&options, error);
     if (db == NULL)
         return -1;
+    if (schema == &schema_results && refuse_log_without_state(directory, db, error) < 0) {
+        db_close(db);
+        return -1;
+    }
     db_close(db);
     return sync_directory(folder_path, error);
+}
+
+void store_read_system(void)
+{
+    unsigned char byte;
+
+    (void)sqlite3_initialize();
+    sqlite3_randomness(sizeof byte, &byte);
+}
+
+char *store_log_directory(const char *directory)
+{
+    return os_path_join(directory, STORE_LOG_DIRECTORY);
 }
 
 int store_prepare(const char *directory, struct error *error)

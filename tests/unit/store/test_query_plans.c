@@ -137,6 +137,13 @@ static void use_results(struct state_tx *tx)
     assert_int_equal(state_result_list(tx, &filter, ignore_result, NULL, NULL), 0);
 }
 
+static int ignore_id(void *context, const struct id *id)
+{
+    (void)context;
+    (void)id;
+    return 0;
+}
+
 static void use_jobs(struct state_tx *tx)
 {
     struct result_record result = a_result(1);
@@ -145,6 +152,7 @@ static void use_jobs(struct state_tx *tx)
     struct id unknown = id_new();
     const struct job_filter filter = {.state = -1, .before = &unknown, .limit = 1};
     struct attempt_record attempt = {.number = 1};
+    struct job_progress progress;
     struct hook_counts counts;
     struct hook_recent recent;
     int64_t next_at_ms;
@@ -157,6 +165,10 @@ static void use_jobs(struct state_tx *tx)
     assert_int_equal(state_job_insert(tx, &job, NULL), 0);
     assert_int_equal(state_job_update(tx, &job, NULL), 0);
     (void)state_job_get(tx, &unknown, &found, NULL);
+    (void)state_job_progress(tx, 1, &unknown, &progress, NULL);
+    assert_int_equal(state_job_cancels(tx, ignore_id, NULL, NULL), 0);
+    job.seq = 1;
+    (void)state_job_update(tx, &job, NULL);
     assert_int_equal(state_job_list(tx, &filter, ignore_job, NULL, NULL), 0);
     assert_int_equal(state_job_due(tx, "notify", 1, 1, ignore_job, NULL, NULL), 0);
     assert_int_equal(state_job_next_at(tx, "notify", &next_at_ms, NULL), 0);

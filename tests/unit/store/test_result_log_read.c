@@ -167,6 +167,30 @@ static void the_body_of_a_duplicate_is_that_of_the_stored_one(void **state)
     check_body(*state, 2, bytes_of_text("abc"));
 }
 
+static void several_bodies_are_read_in_one_view(void **state)
+{
+    struct fixture *fixture = *state;
+    struct result_reading reading;
+    struct buffer body;
+
+    (void)append_text(fixture, "a", "one");
+    (void)append_text(fixture, "a", "one");
+    (void)append_text(fixture, "b", "three");
+    buffer_init(&body, 100);
+    assert_int_equal(result_reading_begin(&reading, fixture->log, NULL), 0);
+    for (int64_t seq = 1; seq <= 3; seq++)
+        assert_int_equal(result_reading_body(&reading, seq, &body, NULL), 0);
+    assert_string_equal(buffer_text(&body), "oneonethree");
+    /* What is appended later is not in it. */
+    (void)append_text(fixture, "c", "four");
+    assert_int_equal(result_reading_body(&reading, 4, &body, &fixture->error), -1);
+    assert_int_equal(fixture->error.code, ERROR_NOT_FOUND);
+    result_reading_end(&reading);
+    result_reading_end(&reading);
+    check_body(fixture, 4, bytes_of_text("four"));
+    buffer_fini(&body);
+}
+
 static void a_body_that_does_not_fit_is_too_large(void **state)
 {
     struct fixture *fixture = *state;
@@ -233,6 +257,7 @@ int main(void)
         CASE(an_entry_that_is_not_there_is_not_found),
         CASE(bodies_of_all_sizes_come_back_byte_for_byte),
         CASE(the_body_of_a_duplicate_is_that_of_the_stored_one),
+        CASE(several_bodies_are_read_in_one_view),
         CASE(a_body_that_does_not_fit_is_too_large),
         CASE(the_last_seq_is_zero_before_the_first_append),
         CASE(a_seq_is_not_used_again_after_the_log_was_emptied),

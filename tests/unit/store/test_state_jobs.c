@@ -120,6 +120,82 @@ static void an_update_writes_what_changes(void **state)
     job_record_fini(&asked.job);
 }
 
+struct by_row {
+    struct job_record job;
+    struct job_progress progress;
+    struct id seen[4];
+    int count;
+};
+
+static int note_row(void *context, const struct job_record *job)
+{
+    struct by_row *by_row = context;
+
+    by_row->job.seq = job->seq;
+    return 0;
+}
+
+static int find_row(struct state_tx *tx, void *context, struct error *error)
+{
+    const struct job_filter filter = {.state = -1, .limit = 1};
+
+    return state_job_list(tx, &filter, note_row, context, error);
+}
+
+static int ask_progress(struct state_tx *tx, void *context, struct error *error)
+{
+    struct by_row *by_row = context;
+
+    return state_job_progress(tx, by_row->job.seq, &by_row->job.id, &by_row->progress, error);
+}
+
+static int note_cancel(void *context, const struct id *id)
+{
+    struct by_row *by_row = context;
+
+    by_row->seen[by_row->count++] = *id;
+    return 0;
+}
+
+static int ask_cancels(struct state_tx *tx, void *context, struct error *error)
+{
+    return state_job_cancels(tx, note_cancel, context, error);
+}
+
+static int update_elsewhere(struct state_tx *tx, void *context, struct error *error)
+{
+    const struct by_row *by_row = context;
+    struct job_record other = by_row->job;
+
+    other.id = id_new();
+    assert_int_equal(state_job_update(tx, &other, error), -1);
+    assert_int_equal(error->code, ERROR_NOT_FOUND);
+    return 0;
+}
+
+static void a_job_is_found_by_its_row_if_it_is_that_job(void **state)
+{
+    struct result_record result = inserted_result(*state, 1);
+    struct by_row by_row = {.job = inserted_job(*state, &result, "notify", 5000)};
+
+    reads(*state, find_row, &by_row);
+    assert_true(by_row.job.seq > 0);
+    by_row.job.attempts_made = 2;
+    move(*state, &by_row.job, JOB_RUNNING);
+    reads(*state, ask_cancels, &by_row);
+    assert_int_equal(by_row.count, 0);
+    by_row.job.cancel_requested = true;
+    writes(*state, update, &by_row.job);
+    reads(*state, ask_progress, &by_row);
+    assert_int_equal(by_row.progress.attempts_made, 2);
+    assert_int_equal(by_row.progress.queued_at_ms, 5000);
+    assert_true(by_row.progress.cancel_requested);
+    reads(*state, ask_cancels, &by_row);
+    assert_int_equal(by_row.count, 1);
+    assert_true(id_equal(&by_row.seen[0], &by_row.job.id));
+    writes(*state, update_elsewhere, &by_row);
+}
+
 static void one_that_waits_again_was_queued_anew(void **state)
 {
     struct result_record result = inserted_result(*state, 1);
@@ -457,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_job_comes_back_as_it_was_queued),
         CASE(an_update_writes_what_changes),
+        CASE(a_job_is_found_by_its_row_if_it_is_that_job),
         CASE(one_that_waits_again_was_queued_anew),
         CASE(a_job_that_is_not_there_is_not_found),
         CASE(a_job_belongs_to_a_result),
