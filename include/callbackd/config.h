@@ -98,6 +98,7 @@ struct config_limits {
     int64_t body_bytes;
     int64_t bodies_in_flight_bytes;
     int connections;
+    int connections_per_client;
     int64_t request_timeout_ms;
     int64_t idle_timeout_ms; /* keep-alive */
     int json_depth;
@@ -185,8 +186,41 @@ struct config_exit_codes {
     bool holds[CONFIG_EXIT_CODES];
 };
 
+/* How a hook's command runs: once for each job, or on and on, told of jobs line by line. */
+enum config_mode { MODE_PROCESS, MODE_STREAM };
+/* How a line tells the body: as JSON where it is, else in base64; or always in base64. */
+enum config_line_body { LINE_BODY_JSON, LINE_BODY_BASE64 };
+
 /* What a hook is for. */
 enum config_takes { TAKES_RESULTS, TAKES_DEAD };
+
+/* Of an http hook's URL. */
+enum config_http_method { HTTP_METHOD_POST, HTTP_METHOD_PUT };
+
+/* Answers of HTTP that are no success, 300 to 599. */
+enum { CONFIG_STATUS_MIN = 300, CONFIG_STATUSES = 600 };
+struct config_statuses {
+    bool given; /* stands in the file */
+    bool holds[CONFIG_STATUSES];
+};
+
+/* Where a result is posted on to, in place of a command. */
+struct config_http {
+    bool enabled;                   /* "http" stands in the file */
+    char *url;                      /* http or https; NULL: url_file has it */
+    struct config_secrets url_file; /* one item */
+    enum config_http_method method;
+    struct config_variable *headers; /* their values are templates */
+    size_t header_count;
+    struct config_secrets headers_file; /* more of them; 0 or 1 item. See config_header_next */
+    struct config_secrets secret;       /* of Standard Webhooks; each of them signs */
+    struct config_secrets ca;           /* PEM; 0 or 1 item; none: the system's */
+    struct config_secrets certificate;  /* PEM with its chain; 0 or 1 item */
+    struct config_secrets private_key;  /* PEM; with a certificate, one item */
+    int redirects;                      /* how many are followed, one after the other */
+    bool private_networks;              /* redirects may lead there */
+    struct config_statuses fail_on;     /* never retried; not given: 410 */
+};
 
 struct config_retry {
     int attempts; /* all of them, the first too */
@@ -214,7 +248,8 @@ struct config_hook {
     /* NULL-terminated templates; NULL when shell is used. The first is the program: it has no
      * fields, and is an absolute path, or a name without '/' that is found in PATH. */
     char **command;
-    char *shell;     /* fixed text for /bin/sh -c; NULL when command is used */
+    char *shell;             /* fixed text for /bin/sh -c; NULL when command is used */
+    struct config_http http; /* in place of both */
     char *directory; /* working directory; absolute; default: the configuration's directory */
     struct config_variable *env;
     size_t env_count;
@@ -224,8 +259,11 @@ struct config_hook {
     mode_t mode_mask;
     int nice; /* 0: the daemon's own */
     struct config_hook_limits limits;
+    enum config_mode mode;
+    int window;                 /* MODE_STREAM: jobs in flight at each copy; at least 1 */
+    enum config_line_body body; /* MODE_STREAM */
     int64_t timeout_ms;
-    int concurrency;         /* at least 1 */
+    int concurrency;         /* at least 1; MODE_STREAM: copies */
     struct config_rate rate; /* of attempts that start */
     int priority;            /* higher first */
     enum config_order order;
@@ -236,6 +274,13 @@ struct config_hook {
     struct config_exit_codes fail_on;  /* never retried; not given: 65 */
     enum config_takes takes;
     char *on_dead; /* name of the hook, of those that take dead jobs, that is told; NULL: none */
+};
+
+/* Of what the kernel keeps the receiver from (src/callbackd/sandbox.h). */
+enum config_sandbox {
+    SANDBOX_AUTO,     /* all that this kernel can do */
+    SANDBOX_REQUIRED, /* no start without all of it */
+    SANDBOX_OFF
 };
 
 struct config {
@@ -251,13 +296,15 @@ struct config {
     struct config_run_token run_token;
     struct config_promptlayer promptlayer;
     struct config_limits limits;
+    enum config_sandbox sandbox;
     enum log_format log_format;
     enum log_level log_level;
     struct config_endpoint *endpoints;
     size_t endpoint_count;
     struct config_hook *hooks;
     size_t hook_count;
-    int hook_concurrency; /* "hook_concurrency": hooks running at once, all together */
+    int hook_concurrency; /* "hook_concurrency": processes of hooks running at once, all together;
+                             streams are not among them */
     bool hook_cgroups; /* "hook_cgroups": a control group for each attempt, where one can be made */
 };
 
@@ -301,6 +348,10 @@ struct config *config_unpack(struct bytes packed, struct error *error);
 /* The next variable of an env_file: *at is 0 at first. Views into the text. false: no more, or what
  * follows is not one, which config_load has refused. */
 bool config_env_file_next(
+    struct bytes text, size_t *at, struct bytes *name_out, struct bytes *value_out);
+
+/* The next header of a headers_file, as config_env_file_next. */
+bool config_header_next(
     struct bytes text, size_t *at, struct bytes *name_out, struct bytes *value_out);
 
 /* Of what the signed text of the scheme "hmac" is made. */

@@ -304,6 +304,21 @@ static void check_takes(
     }
 }
 
+static void check_delay(
+    struct config_reader *reader, const struct config_place *place, const struct config_hook *hook)
+{
+    char age[32];
+    const struct config_place delay = config_member(place, "delay");
+    if (hook->give_up_after_ms == 0 || hook->delay_ms < hook->give_up_after_ms)
+        return;
+    text_format_duration(hook->give_up_after_ms, age, sizeof(age));
+    config_problem(
+        reader, &delay,
+        "is no shorter than give_up_after (%s), so no job of a new result would ever run (make "
+        "give_up_after longer, or \"0s\")",
+        age);
+}
+
 void config_finish_hook(
     struct config_reader *reader, const struct config_place *place, void *target)
 {
@@ -315,11 +330,12 @@ void config_finish_hook(
     bool shell = config_is_given(place, "shell");
     if (command && shell)
         config_problem(reader, place, "has both a \"command\" and a \"shell\" (keep one of them)");
-    else if (!command && !shell)
+    else if (!command && !shell && !hook->http.enabled)
         config_problem(
             reader, place,
-            "does nothing (give it a \"command\": [\"program\", \"argument\"] or a "
-            "\"shell\": \"text\")");
+            "does nothing (give it a \"command\": [\"program\", \"argument\"], a "
+            "\"shell\": \"text\" or an \"http\": {\"url\": \"https://…\"})");
+    config_check_http_hook(reader, place, hook);
     check_exits(reader, place, hook);
     check_identity(reader, place, hook);
     const struct config_place env_file = config_member(place, "env_file");
@@ -328,6 +344,8 @@ void config_finish_hook(
             reader, &env_file,
             bytes_of(hook->env_file.items[i].data, hook->env_file.items[i].length));
     check_takes(reader, place, hook);
+    check_delay(reader, place, hook);
+    config_check_stream(reader, place, hook);
     struct stat status;
     const struct config_place directory = config_member(place, "directory");
     if (hook->directory && config_looks_around(reader) &&

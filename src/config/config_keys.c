@@ -17,10 +17,14 @@
 
 static const char *const kinds[] = {"workflow-result", "workspace-event", "json", "form", NULL};
 static const char *const revisions[] = {"store", "trigger", NULL};
+static const char *const modes[] = {"process", "stream", NULL};
+static const char *const line_bodies[] = {"json", "base64", NULL};
 static const char *const takes[] = {"results", "dead", NULL};
 static const char *const orders[] = {"none", "execution", "workflow", NULL};
 static const char *const digests[] = {"sha256", "sha1", "sha384", "sha512", NULL};
 static const char *const encodings[] = {"hex", "base64", "base64url", NULL};
+static const char *const http_methods[] = {"POST", "PUT", NULL};
+static const char *const sandboxes[] = {"auto", "required", "off", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
@@ -35,8 +39,15 @@ static const struct config_key keys[] = {
      .meaning = "How senders reach us: the base of every callback URL. Behind a proxy this is the "
                 "proxy's address. Without it the first listener's own address is used, which "
                 "suits tests."},
+    {"sandbox", KEY_CHOICE, AT(config, sandbox), .choices = sandboxes, .fallback = "auto",
+     .meaning =
+         "What the kernel keeps the receiver from: it cannot execute, fork, connect, or open "
+         "files but the log's. `auto` takes what the kernel has (seccomp, Landlock) and "
+         "warns of what it lacks; `required` does not start without all of it."},
     {"hook_concurrency", KEY_INTEGER, AT(config, hook_concurrency), .minimum = 1, .maximum = 10000,
-     .fallback = "16", .meaning = "Hooks that may run at once, those of all hooks together."},
+     .fallback = "16",
+     .meaning = "Hooks that may run at once, those of all hooks together. Jobs of hooks with "
+                "`\"mode\": \"stream\"` do not count: those have bounds of their own."},
     {"hook_cgroups", KEY_BOOL, AT(config, hook_cgroups), .fallback = "true",
      .meaning =
          "Gives each attempt of a hook a control group (cgroup v2), where one can be made, so "
@@ -154,12 +165,23 @@ static const struct config_key keys[] = {
      .fallback = "16MiB", .meaning = "The largest body; a larger one is answered 413."},
     {"limits.bodies_in_flight", KEY_SIZE, AT(config_limits, bodies_in_flight_bytes), .minimum = KIB,
      .maximum = 1024 * GIB, .fallback = "256MiB",
-     .meaning = "Memory for the bodies of all requests together; at least `limits.body`."},
+     .meaning = "Memory for the bodies of all requests together, beside 16 KiB for each; at least "
+                "`limits.body`. A request for which there is none is answered 503."},
     {"limits.connections", KEY_INTEGER, AT(config_limits, connections), .minimum = 1,
-     .maximum = 1024, .fallback = "1024", .meaning = "Open connections of senders."},
+     .maximum = 1024, .fallback = "1024",
+     .meaning =
+         "Open connections of senders that are served at the same time. When more come, those "
+         "give way that are idle, or slow."},
+    {"limits.connections_per_client", KEY_INTEGER, AT(config_limits, connections_per_client),
+     .minimum = 1, .maximum = 65536, .fallback = "256",
+     .meaning = "Open connections of one client; behind `trusted_proxies`, its requests under way. "
+                "An IPv6 network of 64 bits is one client. A further one is answered 429, or not "
+                "at all."},
     {"limits.request_timeout", KEY_DURATION, AT(config_limits, request_timeout_ms), .minimum = 10,
      .maximum = HOUR, .fallback = "10s",
-     .meaning = "A request that takes longer to arrive is answered 408."},
+     .meaning =
+         "A request that takes longer to arrive is answered 408: from its first byte, or the "
+         "connection's beginning, to its last."},
     {"limits.idle_timeout", KEY_DURATION, AT(config_limits, idle_timeout_ms), .minimum = 10,
      .maximum = HOUR, .fallback = "75s",
      .meaning = "A kept-alive connection without a request is closed after this. Longer than the "
@@ -243,8 +265,10 @@ static const struct config_key keys[] = {
 
     {"hooks", KEY_LIST, LIST_AT(config, hooks, hook_count, config_hook),
      .finish = config_finish_hook,
-     .meaning = "What is done with results: a list. Each has either a `command` or a `shell`; "
-                "the body is on its standard input, the rest in variables `CALLBACK_…`."},
+     .meaning =
+         "What is done with results: a list. Each has a `command` or a `shell`, with the body on "
+         "its standard input and the rest in variables `CALLBACK_…`; or an `http`, which "
+         "posts the body on."},
     {"hooks[].name", KEY_NAME, KEY_REQUIRED, AT(config_hook, name),
      .meaning = "Its name in jobs and metrics."},
     {"hooks[].endpoint", KEY_TEXT, AT(config_hook, endpoint),
@@ -259,6 +283,62 @@ static const struct config_key keys[] = {
     {"hooks[].shell", KEY_TEXT, AT(config_hook, shell),
      .meaning = "Fixed text for `/bin/sh -c`; data reaches it through the environment and "
                 "standard input alone."},
+    {"hooks[].http", KEY_OBJECT, KEY_OPTIONAL, AT(config_hook, http), .finish = config_finish_http,
+     .meaning = "Posts the result on, in place of a command (docs/HOOKS.md): the exact body, with "
+                "headers `Callback-…` for what a command finds in variables. Success is a status "
+                "of 200 to 299."},
+    {"hooks[].http.url", KEY_URL, KEY_QUERY, AT(config_http, url),
+     .meaning = "Where to. It is fixed, and may lead anywhere, into private networks too."},
+    {"hooks[].http.url_file", KEY_SECRET, KEY_SINGLE, AT(config_http, url_file),
+     .role = CONFIG_ROLE_WORKER,
+     .meaning = "In place of `url`, for a URL that is itself a secret."},
+    {"hooks[].http.method", KEY_CHOICE, AT(config_http, method), .choices = http_methods,
+     .fallback = "POST", .meaning = "How the body is sent."},
+    {"hooks[].http.headers", KEY_HEADERS, AT(config_http, headers),
+     .count_offset = offsetof(struct config_http, header_count),
+     .meaning = "Further headers: an object of texts, with fields and values of the body in braces "
+                "as in `command`. A value with a control character makes the job dead."},
+    {"hooks[].http.headers_file", KEY_SECRET, KEY_SINGLE, AT(config_http, headers_file),
+     .role = CONFIG_ROLE_WORKER,
+     .meaning =
+         "Headers that are secrets: lines `Name: value`, as `Authorization: Bearer …`; empty lines "
+         "and those that begin with `#` do not count."},
+    {"hooks[].http.secret_file", KEY_SECRET, AT(config_http, secret), .role = CONFIG_ROLE_WORKER,
+     .meaning = "Secrets of Standard Webhooks, `whsec_…`. Each of a list signs: the receiver may "
+                "know either while they are exchanged."},
+    {"hooks[].http.ca_file", KEY_SECRET, KEY_SINGLE | KEY_PUBLIC, AT(config_http, ca),
+     .role = CONFIG_ROLE_WORKER,
+     .meaning = "Authorities, PEM, one of which must vouch for the server, in place of the "
+                "system's."},
+    {"hooks[].http.certificate_file", KEY_SECRET, KEY_SINGLE | KEY_PUBLIC,
+     AT(config_http, certificate), .role = CONFIG_ROLE_WORKER,
+     .meaning = "Our certificate with its chain, PEM, for a server that asks for one."},
+    {"hooks[].http.private_key_file", KEY_SECRET, KEY_SINGLE, AT(config_http, private_key),
+     .role = CONFIG_ROLE_WORKER, .meaning = "The key that belongs to it, PEM."},
+    {"hooks[].http.redirects", KEY_INTEGER, AT(config_http, redirects), .minimum = 0, .maximum = 10,
+     .fallback = "0",
+     .meaning = "How many redirects of the statuses 307 and 308 are followed. Other redirects, and "
+                "one from `https` to `http`, never are."},
+    {"hooks[].http.private_networks", KEY_BOOL, AT(config_http, private_networks),
+     .fallback = "false",
+     .meaning = "Lets a redirect lead to loopback, a private, a link-local or another address that "
+                "is not of the public internet."},
+    {"hooks[].http.fail_on", KEY_STATUSES, AT(config_http, fail_on),
+     .meaning = "Statuses after which the job is dead at once. Without it, `[410]`. All others but "
+                "200 to 299 are retried."},
+    {"hooks[].mode", KEY_CHOICE, AT(config_hook, mode), .choices = modes, .fallback = "process",
+     .meaning =
+         "`process`: it is started for each job. `stream`: it is started once (in "
+         "`concurrency` copies), reads a JSON line for each job on its standard input, and answers "
+         "with one on its standard output; see [STREAM_HOOKS.md](STREAM_HOOKS.md). Its arguments "
+         "take no fields then."},
+    {"hooks[].window", KEY_INTEGER, AT(config_hook, window), .minimum = 1, .maximum = 10000,
+     .fallback = "16",
+     .meaning = "Of a stream: how many jobs each copy is given before it has answered the first."},
+    {"hooks[].body", KEY_CHOICE, AT(config_hook, body), .choices = line_bodies, .fallback = "json",
+     .meaning =
+         "Of a stream: how the line tells the body. `json`: as `body`, where it is JSON, else as "
+         "`body_base64`; `base64`: always that, byte for byte."},
     {"hooks[].directory", KEY_PATH, AT(config_hook, directory), .fallback = ".",
      .meaning = "The working directory; `.` is the configuration file's own."},
     {"hooks[].env", KEY_VARIABLES, AT(config_hook, env),
@@ -267,9 +347,9 @@ static const struct config_key keys[] = {
                 "ours."},
     {"hooks[].env_file", KEY_SECRET, KEY_SINGLE, AT(config_hook, env_file),
      .role = CONFIG_ROLE_WORKER,
-     .meaning =
-         "Variables that are secrets: lines `NAME=value`, the value as it stands, without "
-         "quotes; empty lines and those that begin with `#` do not count. `env` goes first."},
+     .meaning = "Variables that are secrets: lines `NAME=value`, the value as it stands, without "
+                "quotes; empty lines and those that begin with `#` do not count. Where `env` has "
+                "the same name, that counts."},
     {"hooks[].user", KEY_TEXT, AT(config_hook, user),
      .meaning = "Runs it as this user (name or number), with that user's groups and home. Only a "
                 "daemon that was started as root can."},
@@ -302,9 +382,12 @@ static const struct config_key keys[] = {
      .maximum = 1024 * GIB, .fallback = "0B", .meaning = "Core dumps; here `0B` is none."},
     {"hooks[].timeout", KEY_DURATION, AT(config_hook, timeout_ms), .minimum = 1,
      .maximum = 30 * DAY, .fallback = "30s",
-     .meaning = "After this its process group gets SIGTERM, then SIGKILL."},
+     .meaning =
+         "After this its process group gets SIGTERM, then SIGKILL; a request is broken off. Of a "
+         "stream: it counts for the job that a copy has had longest, from when it is that."},
     {"hooks[].concurrency", KEY_INTEGER, AT(config_hook, concurrency), .minimum = 1,
-     .maximum = 10000, .fallback = "4", .meaning = "How many of this hook may run at once."},
+     .maximum = 10000, .fallback = "4",
+     .meaning = "How many of this hook may run at once; of a stream, how many copies of it."},
     {"hooks[].rate", KEY_RATE, AT(config_hook, rate), .minimum = 1, .maximum = 1000000,
      .meaning =
          "How many attempts may start in any second (`\"10/s\"`), minute (`\"5/m\"`), hour or "
@@ -318,8 +401,9 @@ static const struct config_key keys[] = {
      .fallback = "0s", .meaning = "Waits this long before the first attempt."},
     {"hooks[].give_up_after", KEY_DURATION, AT(config_hook, give_up_after_ms), .minimum = 0,
      .maximum = YEAR, .fallback = "1d",
-     .meaning = "A job that has not succeeded this long after its creation is dead; `0s`: only "
-                "the attempts count."},
+     .meaning =
+         "A job that has not succeeded this long after its creation is dead, though its hook "
+         "was paused; longer than `delay`. `0s`: only the attempts count."},
     {"hooks[].retry", KEY_OBJECT, AT(config_hook, retry), .finish = config_finish_retry,
      .meaning = "What follows a failure. The pause doubles on average, and is up to chance."},
     {"hooks[].retry.attempts", KEY_INTEGER, AT(config_retry, attempts), .minimum = 1,

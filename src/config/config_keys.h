@@ -22,7 +22,7 @@ enum key_type {
     KEY_TEXT,     /* char * */
     KEY_NAME,     /* char *: what may stand in URLs, metrics and file names */
     KEY_PATH,     /* char *: made absolute */
-    KEY_URL,      /* char *: http or https, no trailing slash */
+    KEY_URL,      /* char *: http or https, no trailing slash (but with KEY_QUERY) */
     KEY_URL_PATH, /* char *: an endpoint's path */
     KEY_INTEGER,  /* int */
     KEY_BOOL,     /* bool */
@@ -39,7 +39,9 @@ enum key_type {
     KEY_TEXTS,     /* char **: NULL-terminated */
     KEY_COMMAND,   /* char **: templates */
     KEY_VARIABLES, /* struct config_variable *; their count at count_offset */
+    KEY_HEADERS,   /* the same; the values are templates */
     KEY_EXITS,     /* struct config_exit_codes */
+    KEY_STATUSES,  /* struct config_statuses */
     KEY_WHEN,      /* struct config_condition; its members are read by config_conditions.c */
     KEY_CONDITION, /* a member of a condition; target: its struct config_condition */
     KEY_TYPES
@@ -53,6 +55,7 @@ enum key_flag {
     KEY_PUBLIC = 1 << 4,   /* a secret that is none: its file may be readable for all */
     KEY_HEADER = 1 << 5,   /* a secret that travels in an HTTP header */
     KEY_RESTART = 1 << 6,  /* a change is taken over at the next start, not by a reload */
+    KEY_QUERY = 1 << 7,    /* a URL that is called as it stands: with a query, if it has one */
 };
 
 struct config_key {

@@ -126,13 +126,14 @@ typedef void config_read_value(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,
     void *base);
 config_read_value config_read_secrets, config_read_networks, config_read_texts, config_read_command,
-    config_read_variables, config_read_exits, config_read_when;
+    config_read_variables, config_read_exits, config_read_when, config_read_headers,
+    config_read_statuses;
 
 typedef void config_finish(
     struct config_reader *reader, const struct config_place *place, void *target);
 config_finish config_finish_tls, config_finish_listener, config_finish_admin,
     config_finish_endpoint, config_finish_hook, config_finish_verify, config_finish_retry,
-    config_finish_limits;
+    config_finish_limits, config_finish_http;
 
 void config_condition_fini(struct config_condition *condition);
 void config_secrets_fini(struct config_secrets *secrets);
@@ -145,10 +146,24 @@ typedef void config_check_options(
     struct config_reader *reader, const struct config_place *place, struct config_verify *verify);
 config_check_options config_check_webhook_keys, config_check_basic, config_check_networks,
     config_check_fingerprints, config_check_signed, config_check_public_url, config_check_header;
+/* What is wrong with a secret of Standard Webhooks, as a message with its advice; NULL: nothing. */
+const char *config_webhook_key_fault(struct bytes secret);
+/* What is wrong with a URL that may have a query, as the first half of a message; NULL: nothing. */
+const char *config_call_url_fault(const char *text);
+bool config_is_header_name(const char *name);
+/* The certificates and keys of an http hook (config_tls.c). */
+void config_check_http_tls(
+    struct config_reader *reader, const struct config_place *place, const struct config_http *http);
+/* What does not fit a hook without a process. `place` is the hook. */
+void config_check_http_hook(
+    struct config_reader *reader, const struct config_place *place, const struct config_hook *hook);
 bool config_scheme_takes(const struct config_scheme *scheme, const char *option);
 /* What is wrong with a command's template, as a message with its advice; NULL: nothing. The
  * name at fault, if any, is at *name_out, *length_out bytes long. */
 const char *config_template_fault(const char *text, const char **name_out, size_t *length_out);
+/* What must hold of a hook with "mode": "stream", and of its keys in other hooks. */
+void config_check_stream(
+    struct config_reader *reader, const struct config_place *place, const struct config_hook *hook);
 /* Is there an endpoint of that name? NULL is one that was not named. Endpoints come before hooks
  * in the table, so they have been read when a hook is. */
 void config_check_endpoint(

@@ -107,22 +107,21 @@ static X509 *check_certificate(
 }
 
 static void check_pair(
-    struct config_reader *reader, const struct config_place *place, const struct config_tls *tls,
-    const X509 *certificate)
+    struct config_reader *reader, const struct config_place *key_place,
+    const struct config_secrets *private_key, const X509 *certificate)
 {
-    if (!is_there(&tls->private_key))
+    if (!is_there(private_key))
         return;
     bool encrypted;
-    EVP_PKEY *key = read_key(&tls->private_key, &encrypted);
-    const struct config_place key_place = config_member(place, "private_key");
+    EVP_PKEY *key = read_key(private_key, &encrypted);
     if (!key)
         config_problem(
-            reader, &key_place,
+            reader, key_place,
             encrypted ? "is protected by a passphrase (store it without one)"
                       : "has no private key in it (name a PEM file with one)");
     else if (certificate && X509_check_private_key(certificate, key) != 1)
         config_problem(
-            reader, &key_place,
+            reader, key_place,
             "does not belong to the certificate (name the key that it was made with)");
     ERR_clear_error();
     EVP_PKEY_free(key);
@@ -138,8 +137,25 @@ void config_finish_tls(struct config_reader *reader, const struct config_place *
     X509 *certificate = check_certificate(reader, &certificate_place, &tls->certificate);
     if (certificate)
         check_times(reader, &certificate_place, certificate);
-    check_pair(reader, place, tls, certificate);
+    const struct config_place key_place = config_member(place, "private_key");
+    check_pair(reader, &key_place, &tls->private_key, certificate);
     X509_free(certificate);
     const struct config_place ca_place = config_member(place, "client_ca");
     X509_free(check_certificate(reader, &ca_place, &tls->client_ca));
+}
+
+void config_check_http_tls(
+    struct config_reader *reader, const struct config_place *place, const struct config_http *http)
+{
+    if (!config_looks_around(reader))
+        return;
+    const struct config_place certificate_place = config_member(place, "certificate_file");
+    const struct config_place key_place = config_member(place, "private_key_file");
+    const struct config_place ca_place = config_member(place, "ca_file");
+    X509 *certificate = check_certificate(reader, &certificate_place, &http->certificate);
+    if (certificate)
+        check_times(reader, &certificate_place, certificate);
+    check_pair(reader, &key_place, &http->private_key, certificate);
+    X509_free(certificate);
+    X509_free(check_certificate(reader, &ca_place, &http->ca));
 }

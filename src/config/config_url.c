@@ -40,7 +40,7 @@ static bool is_authority(const char *text, size_t length)
 }
 
 /* What is wrong with it, as the first half of a message; NULL: nothing. */
-static const char *url_fault(const char *text)
+static const char *url_fault(const char *text, bool may_have_query)
 {
     const char *authority = NULL;
     if (strncmp(text, "https://", 8) == 0)
@@ -49,9 +49,9 @@ static const char *url_fault(const char *text)
         authority = text + 7;
     if (!authority)
         return "does not begin with https:// or http://";
-    if (strpbrk(text, "?#"))
-        return "has a query or a fragment";
-    size_t length = strcspn(authority, "/");
+    if (strpbrk(text, may_have_query ? "#" : "?#"))
+        return may_have_query ? "has a fragment" : "has a query or a fragment";
+    size_t length = strcspn(authority, "/?");
     if (memchr(authority, '@', length))
         return "has a user name in it";
     if (!is_authority(authority, length))
@@ -62,19 +62,24 @@ static const char *url_fault(const char *text)
     return NULL;
 }
 
+const char *config_call_url_fault(const char *text)
+{
+    return url_fault(text, true);
+}
+
 void config_read_url(
     struct config_reader *reader, const struct config_key *key, const struct config_place *place,
     const char *text, void *target)
 {
-    (void)key;
-    const char *fault = url_fault(text);
+    bool called = (key->flags & KEY_QUERY) != 0;
+    const char *fault = url_fault(text, called);
     if (fault) {
         config_problem(
             reader, place, "\"%s\" %s (write it like \"https://hooks.example.com\")", text, fault);
         return;
     }
     size_t length = strlen(text);
-    while (text[length - 1] == '/')
+    while (!called && text[length - 1] == '/')
         length--;
     char *url = strndup(text, length);
     if (config_have(reader, url))

@@ -59,7 +59,7 @@ static unsigned pieces_of(const char *text)
     return found;
 }
 
-static bool is_header_name(const char *name)
+bool config_is_header_name(const char *name)
 {
     for (; *name; name++)
         if (!isalnum((unsigned char)*name) && !strchr("!#$%&'*+-.^_`|~", *name))
@@ -72,7 +72,7 @@ static void check_header_name(
     const char *name)
 {
     const struct config_place member = config_member(place, key);
-    if (name && !is_header_name(name))
+    if (name && !config_is_header_name(name))
         config_problem(
             reader, &member, "\"%s\" is not the name of a header (write it like \"X-Signature\")",
             name);
@@ -127,7 +127,7 @@ void config_check_public_url(
 
 /* ---- secrets ---- */
 
-static const char *webhook_key_fault(struct bytes secret)
+const char *config_webhook_key_fault(struct bytes secret)
 {
     static const char hmac_prefix[] = "whsec_";
     static const char public_prefix[] = "whpk_";
@@ -175,7 +175,7 @@ static void check_secrets(
 void config_check_webhook_keys(
     struct config_reader *reader, const struct config_place *place, struct config_verify *verify)
 {
-    check_secrets(reader, place, verify, webhook_key_fault);
+    check_secrets(reader, place, verify, config_webhook_key_fault);
 }
 
 void config_check_basic(

@@ -19,6 +19,7 @@ static void a_small_configuration_is_complete_with_its_defaults(void **state)
     assert_int_equal(c->limits.body_bytes, 16 << 20);
     assert_int_equal(c->limits.bodies_in_flight_bytes, 256 << 20);
     assert_int_equal(c->limits.connections, 1024);
+    assert_int_equal(c->limits.connections_per_client, 256);
     assert_int_equal(c->limits.request_timeout_ms, 10000);
     assert_int_equal(c->limits.idle_timeout_ms, 75000);
     assert_int_equal(c->limits.stop_timeout_ms, 10000);
@@ -84,7 +85,8 @@ static void everything_that_is_written_is_read(void **state)
         " \"run_token\": { \"key_file\": \"run.key\", \"lifetime\": \"2h\" },\n"
         " \"promptlayer\": { \"base_url\": \"http://127.0.0.1:9000/\",\n"
         "   \"api_key_file\": \"api.key\", \"launch_grace\": \"0s\" },\n"
-        " \"limits\": { \"body\": \"64KiB\", \"bodies_in_flight\": \"64KiB\", \"connections\": 7,\n"
+        " \"limits\": { \"body\": \"64KiB\", \"bodies_in_flight\": \"64KiB\", \"connections\": 7, "
+        "\"connections_per_client\": 3,\n"
         "   \"request_timeout\": \"250ms\", \"idle_timeout\": \"1m\", \"stop_timeout\": \"3s\",\n"
         "   \"json_depth\": 16 },\n"
         " \"log\": { \"format\": \"json\", \"level\": \"debug\" },\n"
@@ -139,6 +141,7 @@ static void everything_that_is_written_is_read(void **state)
     assert_int_equal(c->promptlayer.launch_grace_ms, 0);
     assert_int_equal(c->limits.body_bytes, 65536);
     assert_int_equal(c->limits.connections, 7);
+    assert_int_equal(c->limits.connections_per_client, 3);
     assert_int_equal(c->limits.request_timeout_ms, 250);
     assert_int_equal(c->limits.json_depth, 16);
     assert_int_equal(c->log_format, LOG_FORMAT_JSON);

@@ -224,6 +224,19 @@ static void who_is_told_of_dead_jobs_takes_them_and_nothing_else(void **state)
     }
 }
 
+static void a_delay_that_no_job_would_outlive_is_a_mistake(void **state)
+{
+    struct fixture *f = *state;
+    expect_hooks(
+        f, "{ \"name\": \"h\", \"shell\": \"x\", \"delay\": \"2d\" }", "hooks[0].delay",
+        "no shorter than give_up_after (1d)");
+    expect_hooks(
+        f,
+        "{ \"name\": \"h\", \"shell\": \"x\", \"delay\": \"2d\", \"give_up_after\": \"3d\" },"
+        "{ \"name\": \"i\", \"shell\": \"x\", \"delay\": \"2d\", \"give_up_after\": \"0s\" }",
+        NULL, NULL);
+}
+
 static void what_stands_in_an_env_file_is_checked_and_not_shown(void **state)
 {
     struct fixture *f = *state;
@@ -302,6 +315,7 @@ int main(void)
         WITH_FIXTURE(limits_stand_in_their_object),
         WITH_FIXTURE(exit_codes_are_from_1_to_255_and_in_one_list),
         WITH_FIXTURE(who_is_told_of_dead_jobs_takes_them_and_nothing_else),
+        WITH_FIXTURE(a_delay_that_no_job_would_outlive_is_a_mistake),
         WITH_FIXTURE(a_program_with_a_slash_is_relative_to_the_file),
         WITH_FIXTURE(a_program_without_a_slash_is_found_in_path),
         WITH_FIXTURE(an_unset_path_is_the_usual_one),

@@ -12,13 +12,13 @@ static void unknown_keys_are_named_at_every_depth(void **state)
             .endpoints = "\"endpoints\": [ { \"name\": \"a\", \"path\": \"/a\", \"verify\": [ { "
                          "\"scheme\": \"run-token\", \"secret\": \"x\" } ] } ]",
             .extra = ", \"rate\": \"10/s\", \"hooks\": [ { \"name\": \"h\", \"shell\": \"true\", "
-                     "\"http\": {}, \"ordr\": \"none\", \"retry\": { \"attempt\": 3 }, \"when\": { "
+                     "\"grpc\": {}, \"ordr\": \"none\", \"retry\": { \"attempt\": 3 }, \"when\": { "
                      "\"any\": [ { \"not\": { \"state\": 1 } } ], \"match\": [ { \"header\": "
                      "\"a\", \"exists\": true, \"is\": 2 } ] } } ]"}));
     expect_problem(f, 2, "listen[0].adress", "is not a known key (did you mean \"address\"?)");
     expect_problem(f, 6, "endpoints[0].verify[0].secret", "is not a known key");
     expect_problem(f, 7, "rate", "is not a known key");
-    expect_problem(f, 7, "hooks[0].http", "is not a known key");
+    expect_problem(f, 7, "hooks[0].grpc", "is not a known key");
     expect_problem(f, 7, "hooks[0].ordr", "(did you mean \"order\"?)");
     expect_problem(f, 7, "hooks[0].retry.attempt", "(did you mean \"attempts\"?)");
     expect_problem(f, 7, "hooks[0].when.any[0].not.state", "(did you mean \"status\"?)");
