@@ -2,7 +2,7 @@
 /*
  * One run of a hook, on this machine and apart from any queue: what conditions say, what the
  * templates make, how the command ends. It uses the engine's own parts, stores nothing, and needs
- * no daemon.
+ * no daemon. A stream is started, given its line and the end of its stdin.
  *
  * The process becomes a subreaper, and must have no other children. While the hook runs, SIGINT
  * and SIGTERM end the hook instead of the process. Threads: the main one.
@@ -45,10 +45,16 @@ struct hook_trial {
     bool matches; /* would the daemon make a job of it? */
     struct hook_trial_condition *conditions;
     size_t condition_count;
-    char **arguments; /* NULL-terminated; NULL: they cannot be made, `message` says why */
+    /* NULL-terminated; NULL: they cannot be made, `message` says why, or it is an http hook. */
+    char **arguments;
     char **environment;
-    char *message; /* why there is no process; NULL */
-    /* How it ended: "exit" "signal" "timeout" "spawn_error"; NULL: nothing was run. */
+    char **request;     /* of an http hook: "POST https://…", then its headers, without secrets */
+    struct buffer line; /* of a stream: what it is given */
+    char *answer;       /* of a stream that was run: what it said, or why that is none; NULL */
+    bool answered_ok;
+    char *message; /* why there is no process, or no good answer; NULL */
+    /* How it ended: "exit" "signal" "timeout" "spawn_error", a request also "interrupted"; NULL:
+     * nothing was run. */
     const char *outcome;
     int exit_code; /* -1: none */
     int signal;    /* 0: none */

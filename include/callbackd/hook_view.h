@@ -10,6 +10,7 @@
 #define CALLBACKD_HOOK_VIEW_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "callbackd/buffer.h"
 #include "callbackd/error.h"
@@ -28,6 +29,15 @@ struct hook_kill {
     char reason[512]; /* why there is none */
 };
 void hook_view_kill(struct hook_view *view, struct hook_kill *kill_out);
+
+/* What there is of a stream: processes that serve it, and how many have ended without being asked
+ * to since the daemon began or what they are started with was changed. */
+struct hook_stream {
+    int copies;
+    int64_t restarts;
+};
+/* All 0 of what has not been started yet. */
+void hook_view_stream(struct hook_view *view, const char *hook, struct hook_stream *stream_out);
 
 /* The caller's; ended with hook_output_fini, filled or not. */
 struct hook_output {

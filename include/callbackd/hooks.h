@@ -18,8 +18,12 @@
  *   attempts_made as it is (then it gets one more attempt) or 0 (then all of them;
  *   the numbers of its attempts go on either way).
  *
- * The process: it becomes a subreaper, and the engine reaps every child that ends,
- * so nothing else of the process may have children of its own to wait for.
+ * A hook with "mode": "stream" differs in what a job's attempt is: a line to a process that
+ * lives on, and a line from it. The process is started when there is a job for it, and ends with
+ * the engine.
+ *
+ * The process: it becomes a subreaper, ignores SIGPIPE, and the engine reaps every child that
+ * ends, so nothing else of the process may have children of its own to wait for.
  */
 #ifndef CALLBACKD_HOOKS_H
 #define CALLBACKD_HOOKS_H
@@ -95,9 +99,9 @@ struct hook_engine_options {
     const char *cgroup;
 };
 
-/* Kills what an earlier worker left behind (all in the control group of that name, and processes
- * with CALLBACK_JOB_ID of a job recorded as running), records those attempts as interrupted and
- * queues the jobs again. */
+/* Kills what an earlier worker left behind (all in the control group of that name, processes
+ * with CALLBACK_JOB_ID of a job recorded as running, and those of streams), records those attempts
+ * as interrupted and queues the jobs again. */
 struct hook_engine *hook_engine_start(
     const struct hook_engine_options *options, struct error *error);
 

@@ -163,11 +163,17 @@ bool cgroup_kill(int group_fd)
     return fd >= 0 && write(fd, "1", 1) == 1;
 }
 
-static bool is_populated(int events_fd)
+/* Does cgroup.events have that line? false when it cannot be read. */
+static bool says(int events_fd, const char *line)
 {
     char text[EVENTS_BYTES + 1] = "";
     ssize_t got = pread(events_fd, text, EVENTS_BYTES, 0);
-    return got <= 0 || strstr(text, "populated 0") == NULL;
+    return got > 0 && strstr(text, line) != NULL;
+}
+
+static bool is_populated(int events_fd)
+{
+    return !says(events_fd, "populated 0");
 }
 
 static int open_events(int group_fd)
@@ -179,6 +185,12 @@ bool cgroup_is_populated(int group_fd)
 {
     CLEANUP_FD int fd = open_events(group_fd);
     return fd < 0 || is_populated(fd);
+}
+
+bool cgroup_is_as_new(int group_fd)
+{
+    CLEANUP_FD int fd = open_events(group_fd);
+    return fd >= 0 && says(fd, "populated 0") && !says(fd, "frozen 1");
 }
 
 bool cgroup_wait_until_empty(int group_fd, int wait_ms)

@@ -23,6 +23,9 @@ char *cgroup_locate(const char *membership, const char *mounts, struct error *er
 bool cgroup_kill(int group_fd);
 /* Is any process in it or below? true when it cannot be told. */
 bool cgroup_is_populated(int group_fd);
+/* Is no process in it or below, and would one that is started in it run? In a frozen group it would
+ * not, and whoever started it would wait for it with it. false when it cannot be told. */
+bool cgroup_is_as_new(int group_fd);
 /* Waits until none is. false: after `wait_ms` there still were some. */
 bool cgroup_wait_until_empty(int group_fd, int wait_ms);
 /* Appends the numbers of the processes that are in the group itself, a line each. */

@@ -12,6 +12,7 @@ int claim_visit(void *context, const struct job_record *job)
         return 0;
     list->items[list->count++] = (struct claim){
         .job = job->id,
+        .job_seq = job->seq,
         .result_seq = job->result_seq,
         .attempts_made = job->attempts_made,
         .queued_at_ms = job->queued_at_ms,
@@ -26,11 +27,16 @@ static struct running *make_attempt(struct hook_slot *slot, const struct claim *
     struct running *running = running_new(slot->hook->name);
     if (!running)
         return NULL;
+    if (slot->hook->on_dead && (running->on_dead = text_copy(slot->hook->on_dead)) == NULL) {
+        running_free(running);
+        return NULL;
+    }
     running->slot = slot;
     running->kind = slot->kind;
     running->policy = retry_policy_of(slot->hook);
     running->result_seq = claim->result_seq;
     running->job = claim->job;
+    running->job_seq = claim->job_seq;
     id_format(&claim->job, running->job_text);
     running->attempts_made = claim->attempts_made + 1;
     running->number = running->attempts_made;
@@ -44,6 +50,7 @@ static int write_job(struct state_tx *tx, const struct running *running, struct 
     bool dead = running->verdict.state == JOB_DEAD;
     struct job_record job = {
         .id = running->job,
+        .seq = running->job_seq,
         .state = running->verdict.state,
         .attempts_made = running->attempts_made,
         .ended_at_ms = dead ? running->ended_at_ms : 0,
@@ -91,6 +98,7 @@ static int find_last_number(void *context, const struct attempt_record *attempt)
 static int insert_attempt(struct state_tx *tx, struct running *running, struct error *error)
 {
     struct attempt_record attempt = {
+        .job_seq = running->job_seq,
         .number = running->number,
         .started_at_ms = running->started_at_ms,
         .outcome = ATTEMPT_RUNNING,
@@ -117,6 +125,7 @@ static int start(
     running->next = round->picked;
     round->picked = running;
     round->picked_count++;
+    round->shared_count += running->kind->is_shared;
     running->slot->picked++;
     if (insert_attempt(tx, running, error) != 0)
         return -1;

@@ -8,6 +8,7 @@
 /* What is needed of a due job; copied, for nothing may be changed while the list is read. */
 struct claim {
     struct id job;
+    int64_t job_seq;
     int64_t result_seq;
     int attempts_made;
     int64_t queued_at_ms;

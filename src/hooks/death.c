@@ -4,8 +4,7 @@
 #include "callbackd/log.h"
 #include "trigger.h"
 
-/* What the attempt says, where the verdict does not. */
-static void describe(const struct running *running, char *out, size_t out_bytes)
+void death_describe(const struct running *running, char *out, size_t out_bytes)
 {
     if (running->verdict.reason[0] != '\0')
         snprintf(out, out_bytes, "%s", running->verdict.reason);
@@ -25,7 +24,7 @@ static int insert(
 {
     char reason[RETRY_REASON_BYTES];
     struct id told;
-    describe(running, reason, sizeof(reason));
+    death_describe(running, reason, sizeof(reason));
     struct job_death death = {(char *)running->job_text, running->hook, reason};
     if (trigger_insert(tx, hook, result, &death, false, &told, error) != 0)
         return -1;
@@ -38,9 +37,9 @@ int death_tell(
     struct error *error)
 {
     const struct hook_engine *engine = round->engine;
-    /* By name: after a reload the hook may be another, or gone. */
+    /* By name: after a reload the hook may be another. If it is gone, what it said still holds. */
     const struct hook_slot *slot = slots_find(engine->slots, engine->slot_count, running->hook);
-    const char *name = slot ? slot->hook->on_dead : NULL;
+    const char *name = slot ? slot->hook->on_dead : running->on_dead;
     const struct hook_slot *to = name ? slots_find(engine->slots, engine->slot_count, name) : NULL;
     if (!to)
         return 0;

@@ -5,6 +5,9 @@
 
 #include "engine_private.h"
 
+/* Why it died: its verdict's reason or, where that is empty, what its last attempt says. */
+void death_describe(const struct running *running, char *out, size_t out_bytes);
+
 /* In the transaction that records the death. Nothing is told of jobs that tell of deaths: their
  * hooks can name no other. */
 int death_tell(

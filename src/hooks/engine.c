@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -14,7 +15,9 @@
 #include "callbackd/log.h"
 #include "callbackd/os.h"
 #include "engine_private.h"
+#include "http_hook.h"
 #include "orphans.h"
+#include "stream.h"
 #include "view.h"
 
 enum {
@@ -29,6 +32,7 @@ enum {
 static void engine_free(struct hook_engine *engine)
 {
     slots_free(engine->slots, engine->slot_count);
+    http_hooks_free(engine->http);
     os_close(engine->epoll_fd);
     os_close(engine->runtime_fd);
     free(engine->runtime_directory);
@@ -49,15 +53,22 @@ static int open_runtime_directory(
     return body_file_clear(engine->runtime_fd, error);
 }
 
-/* Hooks of other users go through it to their body files, whose names nobody can list. */
+static void set_runtime_mode(const struct hook_engine *engine, mode_t mode)
+{
+    if (fchmod(engine->runtime_fd, mode) != 0)
+        log_warning("the runtime directory keeps its mode", LOG_INT("errno", errno));
+}
+
+/* Hooks of other users go through it to their body files, whose names nobody can list; also while a
+ * reload has left no such hook, for one may still run. */
 static void let_pass(const struct hook_engine *engine)
 {
-    enum { OURS = 0700, PASS = 0711 };
+    enum { PASS = 0711 };
     bool others = false;
     for (size_t i = 0; i < engine->slot_count; i++)
         others = others || engine->slots[i].nature.identity;
-    if (fchmod(engine->runtime_fd, others ? PASS : OURS) != 0)
-        log_warning("the runtime directory keeps its mode", LOG_INT("errno", errno));
+    if (others)
+        set_runtime_mode(engine, PASS);
 }
 
 struct job_groups *engine_groups(const struct hook_engine *engine)
@@ -85,6 +96,7 @@ static void open_groups(struct hook_engine *engine)
 static int engine_open(
     struct hook_engine *engine, const struct hook_engine_options *options, struct error *error)
 {
+    signal(SIGPIPE, SIG_IGN); /* a stream may end while it is written to */
     /* Descendants whose parent died are to come to us, where they can be found. */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
         return error_set_errno(error, ERROR_IO, errno, "cannot become a subreaper");
@@ -97,13 +109,16 @@ static int engine_open(
     if (slots_load_rates(engine, error) != 0)
         return -1;
     open_groups(engine);
+    if (streams_read_family(engine, error) != 0)
+        return -1;
     /* Only when what an earlier engine left is gone may its body files go. */
     if (recovery_run(engine, error) != 0)
         return -1;
     if (open_runtime_directory(engine, options->runtime_directory, error) != 0)
         return -1;
+    set_runtime_mode(engine, S_IRWXU);
     let_pass(engine);
-    return 0;
+    return streams_need_family(engine, engine->slots, engine->slot_count, error);
 }
 
 struct hook_engine *hook_engine_start(
@@ -134,16 +149,36 @@ struct hook_engine *hook_engine_start(
 
 /* ---- processes ---- */
 
+void engine_begin(struct hook_engine *engine, struct running *running)
+{
+    running->previous = NULL;
+    running->next = engine->active;
+    if (engine->active)
+        engine->active->previous = running;
+    engine->active = running;
+    engine->active_count++;
+    engine->shared_count += running->kind->is_shared;
+    running->slot->running++;
+    metrics_set(engine->metrics, METRIC_JOBS_RUNNING, engine->active_count);
+}
+
+static void unlink_active(struct hook_engine *engine, struct running *running)
+{
+    if (running->previous)
+        running->previous->next = running->next;
+    else
+        engine->active = running->next;
+    if (running->next)
+        running->next->previous = running->previous;
+}
+
 void engine_end(struct hook_engine *engine, struct running *running)
 {
-    struct running **link = &engine->active;
-    while (*link && *link != running)
-        link = &(*link)->next;
-    if (*link)
-        *link = running->next;
+    unlink_active(engine, running);
     running->next = engine->ended;
     engine->ended = running;
     engine->active_count--;
+    engine->shared_count -= running->kind->is_shared;
     if (running->slot)
         running->slot->running--;
     job_groups_give(engine->groups, running->group);
@@ -189,7 +224,7 @@ static void stop_or_look(
 }
 
 /* Timeouts, cancellations, and what is being ended; one look at /proc serves all. */
-static void take_timers(struct hook_engine *engine)
+static void take_command_timers(struct hook_engine *engine)
 {
     int64_t now_ms = clock_monotonic_ms();
     struct process_table table = {.count = 0};
@@ -208,9 +243,17 @@ static void take_timers(struct hook_engine *engine)
     process_table_fini(&table);
 }
 
+static void take_timers(struct hook_engine *engine)
+{
+    take_command_timers(engine);
+    streams_attend(engine);
+}
+
 static bool is_own(void *context, pid_t pid)
 {
     const struct hook_engine *engine = context;
+    if (streams_own(engine, pid))
+        return true;
     for (const struct running *running = engine->active; running; running = running->next) {
         if (running->process.pid == pid)
             return true;
@@ -240,13 +283,26 @@ static void report_and_free(struct hook_engine *engine, struct running *list)
     }
 }
 
-static void start_all(struct hook_engine *engine, struct running *list)
+/* The one picked last is in front. */
+static struct running *in_order(struct running *list)
 {
+    struct running *reversed = NULL;
     while (list) {
         struct running *next = list->next;
-        starter_start(engine, list);
+        list->next = reversed;
+        reversed = list;
         list = next;
     }
+    return reversed;
+}
+
+static void start_all(struct hook_engine *engine, struct running *picked)
+{
+    for (struct running *list = in_order(picked), *next; list; list = next) {
+        next = list->next;
+        starter_start(engine, list);
+    }
+    streams_feed(engine);
 }
 
 static int commit_failed(struct hook_engine *engine)
@@ -361,7 +417,8 @@ int64_t hook_engine_next_ms(const struct hook_engine *engine)
     int64_t at_ms = next_attention_ms(engine, now_ms);
     for (const struct running *running = engine->active; running; running = running->next)
         at_ms = earlier(at_ms, running_due_ms(running));
-    if (engine->active)
+    at_ms = earlier(at_ms, streams_due_ms(engine));
+    if (engine->active || engine->copies)
         at_ms = earlier(at_ms, engine->last_reap_ms + ENGINE_REAP_MS);
     if (at_ms == INT64_MAX)
         return -1;
@@ -375,6 +432,10 @@ int hook_engine_reload(struct hook_engine *engine, const struct config *config, 
     struct hook_slot *slots = NULL;
     if (slots_make(config, &slots, error) != 0)
         return -1;
+    if (streams_need_family(engine, slots, config->hook_count, error) != 0) {
+        slots_free(slots, config->hook_count);
+        return -1;
+    }
     for (struct running *running = engine->active; running; running = running->next) {
         running->slot = slots_find(slots, config->hook_count, running->hook);
         if (running->slot)
@@ -383,6 +444,7 @@ int hook_engine_reload(struct hook_engine *engine, const struct config *config, 
     for (struct running *running = engine->ended; running; running = running->next)
         running->slot = NULL;
     slots_keep_rates(slots, config->hook_count, engine->slots, engine->slot_count);
+    streams_keep(engine, slots, config->hook_count, config->limits.stop_timeout_ms);
     slots_free(engine->slots, engine->slot_count);
     engine->slots = slots;
     engine->slot_count = config->hook_count;
@@ -390,6 +452,7 @@ int hook_engine_reload(struct hook_engine *engine, const struct config *config, 
     engine->config = config;
     if (kill_changes)
         open_groups(engine);
+    let_pass(engine);
     engine->look_now = true;
     orphans_warn(engine->state, config);
     return 0;
@@ -423,18 +486,20 @@ static void stop_all(struct hook_engine *engine)
     for (struct running *running = engine->active; running; running = running->next)
         running_stop(running, running->kind->has_processes ? &table : NULL, STOP_SHUTDOWN);
     process_table_fini(&table);
+    streams_end(engine);
 }
 
 void hook_engine_stop(struct hook_engine *engine, int64_t grace_ms)
 {
     engine->stopping = true;
     int64_t grace_end_ms = clock_monotonic_ms() + (grace_ms > 0 ? grace_ms : 0);
-    while (engine->active && clock_monotonic_ms() < grace_end_ms) {
+    streams_retire(engine, INT32_MAX); /* until then */
+    while ((engine->active || engine->copies) && clock_monotonic_ms() < grace_end_ms) {
         wait_until(engine, grace_end_ms);
         run_and_log(engine);
     }
     stop_all(engine);
-    while (engine->active) {
+    while (engine->active || engine->copies) {
         wait_until(engine, INT64_MAX);
         run_and_log(engine);
     }

@@ -22,16 +22,21 @@ enum {
     ENGINE_BACKOFF_MAX_MS = 5000,
 };
 
+struct http_hooks;
+struct stream;
+struct stream_copy;
+
 struct hook_slot {
     const struct config_hook *hook; /* borrowed from the configuration */
     struct hook_matcher *matcher;
     struct os_identity identity; /* when `nature` names it */
     struct spawn_nature nature;  /* of its processes */
     const struct running_kind *kind;
-    int running;          /* attempts that are active */
-    int picked;           /* in the round at hand */
-    struct rate rate;     /* attempts that were started */
-    uint64_t last_served; /* the turn in which it last started a job: fairness among equals */
+    struct stream *stream; /* NULL: it is none */
+    int running;           /* attempts that are active */
+    int picked;            /* in the round at hand */
+    struct rate rate;      /* attempts that were started */
+    uint64_t last_served;  /* the turn in which it last started a job: fairness among equals */
 };
 
 struct hook_engine {
@@ -47,14 +52,22 @@ struct hook_engine {
     const char *cgroup;        /* name of the group that holds `groups`; borrowed; may be NULL */
     struct job_groups *groups; /* NULL: none were asked for, or none can be made */
 
+    struct http_hooks *http; /* connections of http hooks; NULL: none was needed yet */
+
     struct hook_slot *slots; /* as in the configuration */
     size_t slot_count;
     uint64_t turn;
 
     struct running *active; /* started, not ended */
     int active_count;
+    int shared_count;      /* of those, attempts of kinds that are shared */
     struct running *ended; /* not recorded yet */
     bool stopping;         /* nothing is started any more */
+
+    struct stream_copy *copies; /* of all streams */
+    int copy_count;
+    int64_t stream_family; /* see process_copy_id; 0: none yet */
+    uint16_t last_copy;
 
     /* When to do what; monotonic unless it says otherwise. */
     bool look_now;  /* jobs were queued */
@@ -93,6 +106,7 @@ struct queue_round {
     struct running *picked;  /* recorded as running, to be started */
     struct running *dropped; /* jobs that died without being started */
     int picked_count;
+    int shared_count; /* of those, of kinds that are shared */
     int dropped_count;
     int told_count; /* jobs that were made for hooks that are told of dead ones */
 };
@@ -104,6 +118,8 @@ int queue_look(struct queue_round *round, struct error *error);
 int queue_commit(struct queue_round *round, struct error *error);
 
 /* engine.c */
+/* An attempt was started: it is active. */
+void engine_begin(struct hook_engine *engine, struct running *running);
 /* An active attempt has ended: it is to be recorded. */
 void engine_end(struct hook_engine *engine, struct running *running);
 /* Groups for attempts, when they are asked for and can be made. */
@@ -119,6 +135,8 @@ struct hook_values starter_values(
     const struct running *running, const char *body_path, struct bytes body);
 /* Starts a command: a running_kind's. */
 int command_start(struct hook_engine *engine, struct running *running, struct error *error);
+/* What the same job would meet again, however often it were tried. */
+bool starter_is_fatal(enum error_code code);
 /* Starts a picked attempt: it becomes active, or ended when it cannot be started. */
 void starter_start(struct hook_engine *engine, struct running *running);
 

@@ -5,6 +5,7 @@
 #include "callbackd/hooks.h"
 #include "callbackd/os.h"
 #include "field.h"
+#include "stream_recipe.h"
 #include "string_list.h"
 
 /* What is passed on from our own environment, else with these values. */
@@ -122,7 +123,7 @@ static int add_from_file(
         if (env_sets(hook, name) || comes_again(file, at, name))
             continue;
         CLEANUP_BUFFER struct buffer text;
-        buffer_init(&text, STRING_BYTES_MAX - 1);
+        buffer_init_secret(&text, STRING_BYTES_MAX - 1);
         buffer_append_bytes(&text, name);
         buffer_append_char(&text, '=');
         buffer_append_bytes(&text, value);
@@ -157,6 +158,33 @@ int hook_environment(const struct hook_values *values, char ***environment_out, 
         add_configured(&environment, values->hook, error) != 0 ||
         add_from_file(&environment, values->hook, error) != 0 ||
         add_fields(&environment, values, error) != 0) {
+        string_list_fini(&environment);
+        return -1;
+    }
+    *environment_out = environment.items;
+    return 0;
+}
+
+/* ---- of a stream ---- */
+
+static int add_stream_fields(
+    struct string_list *environment, const struct hook_values *values, const char *copy,
+    struct error *error)
+{
+    if (add_variable(environment, "CALLBACK_HOOK", values->hook->name, error) != 0)
+        return -1;
+    return add_variable(environment, "CALLBACK_WORKER_ID", copy, error);
+}
+
+int stream_environment(
+    const struct hook_values *values, const char *copy, char ***environment_out,
+    struct error *error)
+{
+    struct string_list environment = {0};
+    if (add_inherited(&environment, values, error) != 0 ||
+        add_configured(&environment, values->hook, error) != 0 ||
+        add_from_file(&environment, values->hook, error) != 0 ||
+        add_stream_fields(&environment, values, copy, error) != 0) {
         string_list_fini(&environment);
         return -1;
     }

@@ -31,6 +31,7 @@ struct job_groups {
     struct job_group *free;
     struct job_group *aside;
     unsigned last_number;
+    bool is_in_use; /* attempts may have run in groups of it */
 };
 
 static void format_name(unsigned number, char name[NAME_BYTES])
@@ -101,22 +102,30 @@ struct job_group *job_groups_take(struct job_groups *groups)
     return group;
 }
 
-void job_groups_give(struct job_groups *groups, struct job_group *group)
+void job_groups_kill(struct job_group *group)
 {
-    if (!group)
-        return;
-    if (cgroup_is_populated(group->fd)) {
-        put_aside(groups, group);
-        return;
-    }
-    group->next = groups->free;
-    groups->free = group;
+    group->killed = true;
+    cgroup_kill(group->fd);
 }
 
 void job_groups_discard(struct job_groups *groups, struct job_group *group)
 {
     if (!remove_group(groups, group))
         put_aside(groups, group);
+}
+
+void job_groups_give(struct job_groups *groups, struct job_group *group)
+{
+    if (!group)
+        return;
+    if (!group->killed && cgroup_is_as_new(group->fd)) {
+        group->next = groups->free;
+        groups->free = group;
+    } else if (cgroup_is_populated(group->fd)) {
+        put_aside(groups, group);
+    } else {
+        job_groups_discard(groups, group);
+    }
 }
 
 void job_groups_tidy(struct job_groups *groups)
@@ -134,13 +143,15 @@ void job_groups_tidy(struct job_groups *groups)
 
 /* ---- all of them ---- */
 
-static void clear(struct job_groups *groups)
+static void clear(const struct job_groups *groups, const char *whom)
 {
     if (cgroup_is_populated(groups->fd)) {
-        log_info("killing what an earlier worker left", LOG_TEXT("cgroup", groups->path));
+        log_info(
+            "killing processes that were left", LOG_TEXT("by", whom),
+            LOG_TEXT("cgroup", groups->path));
         cgroup_kill(groups->fd);
         if (!cgroup_wait_until_empty(groups->fd, KILL_WAIT_MS))
-            log_warning("a process left by an earlier worker does not end");
+            log_warning("a process that was left does not end", LOG_TEXT("by", whom));
     }
     cgroup_remove_below(groups->fd);
 }
@@ -150,6 +161,18 @@ IN_CHILD static int end_at_once(void *context)
     (void)context;
     syscall(SYS_exit_group, 0);
     return 0;
+}
+
+/* Kernels that kill what is started in a group that was killed once compare it with ours: was ours
+ * killed, they kill whatever is started in another. */
+static int wait_for_good_end(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return errno;
+    }
+    return WIFSIGNALED(status) ? ECANCELED : 0;
 }
 
 /* Starts a process that ends at once; 0 or an errno. */
@@ -165,7 +188,7 @@ static int start_in(const struct job_group *group)
     int failed = pid < 0 ? errno : 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (pid > 0)
-        waitpid(pid, NULL, 0);
+        failed = wait_for_good_end(pid);
     os_close(pidfd);
     return failed;
 }
@@ -194,7 +217,7 @@ static int open_directory(struct job_groups *groups, struct error *error)
     groups->fd = open(groups->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (groups->fd < 0)
         return error_set_errno(error, ERROR_IO, errno, "cannot open %s", groups->path);
-    clear(groups);
+    clear(groups, "an earlier worker");
     return probe(groups, error);
 }
 
@@ -216,6 +239,7 @@ struct job_groups *job_groups_open(const char *name, struct error *error)
         job_groups_close(groups);
         return NULL;
     }
+    groups->is_in_use = true;
     return groups;
 }
 
@@ -237,6 +261,8 @@ void job_groups_close(struct job_groups *groups)
         return;
     remove_all(groups, groups->free);
     remove_all(groups, groups->aside);
+    if (groups->is_in_use)
+        clear(groups, "hooks");
     os_close(groups->fd);
     (void)rmdir(groups->path);
     free(groups->path);

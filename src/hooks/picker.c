@@ -5,11 +5,14 @@
 
 #include "callbackd/os.h"
 #include "claim.h"
+#include "stream.h"
 
 enum {
     /* A round drops no more than this, so that a long queue of expired jobs is no long
      * transaction. */
     DROPS_PER_ROUND = 500,
+    /* Nor starts more jobs of a stream. */
+    STREAM_PICKS_PER_ROUND = 1000,
 };
 
 static int smaller(int a, int b)
@@ -24,30 +27,48 @@ static int larger(int a, int b)
 
 /* ---- room ---- */
 
+static bool may_drop(const struct queue_round *round)
+{
+    return round->dropped_count < DROPS_PER_ROUND;
+}
+
+/* Of all hooks together, but for streams. */
 static int room_of_engine(const struct queue_round *round)
 {
     const struct hook_engine *engine = round->engine;
-    if (engine->stopping || round->dropped_count >= DROPS_PER_ROUND)
-        return 0;
-    return larger(engine->config->hook_concurrency, 1) - engine->active_count - round->picked_count;
+    int started = engine->active_count - engine->shared_count;
+    int picked = round->picked_count - round->shared_count;
+    return larger(engine->config->hook_concurrency, 1) - started - picked;
 }
 
-static int free_places(const struct hook_slot *slot)
+static int free_places(const struct queue_round *round, const struct hook_slot *slot)
 {
-    return larger(slot->hook->concurrency, 1) - slot->running - slot->picked;
+    if (round->engine->stopping)
+        return 0;
+    if (slot->stream)
+        return stream_room(round->engine, slot->stream) - slot->picked;
+    int own = larger(slot->hook->concurrency, 1) - slot->running - slot->picked;
+    return smaller(own, room_of_engine(round));
 }
 
-static int room_of_slot(const struct queue_round *round, const struct hook_slot *slot)
+/* How many of its jobs may be picked now, if its share is `share`. */
+static int room_of_slot(const struct queue_round *round, const struct hook_slot *slot, int share)
 {
     int rated = rate_room(&slot->rate, round->now_ms) - slot->picked;
-    return smaller(free_places(slot), rated);
+    if (!may_drop(round))
+        return 0;
+    if (slot->stream)
+        share = STREAM_PICKS_PER_ROUND - slot->picked;
+    return smaller(smaller(free_places(round, slot), rated), share);
 }
 
 /* 1: it may start jobs, 0: it may not now, -1: error. */
-static int is_open(struct state_tx *tx, const struct hook_slot *slot, struct error *error)
+static int is_open(
+    struct state_tx *tx, const struct queue_round *round, const struct hook_slot *slot,
+    struct error *error)
 {
     bool paused = false;
-    if (free_places(slot) <= 0)
+    if (free_places(round, slot) <= 0)
         return 0;
     if (state_hook_paused(tx, slot->hook->name, &paused, error) != 0)
         return -1;
@@ -71,9 +92,8 @@ int picker_next_due(struct state_tx *tx, struct queue_round *round, struct error
 {
     const struct hook_engine *engine = round->engine;
     round->due_at_ms = 0;
-    bool full = room_of_engine(round) <= 0 && round->dropped_count < DROPS_PER_ROUND;
-    for (size_t i = 0; !full && !engine->stopping && i < engine->slot_count; i++) {
-        int open = is_open(tx, &engine->slots[i], error);
+    for (size_t i = 0; i < engine->slot_count; i++) {
+        int open = is_open(tx, round, &engine->slots[i], error);
         if (open < 0)
             return -1;
         int64_t next_at_ms = 0;
@@ -107,12 +127,13 @@ static int by_turn(const void *a, const void *b)
 
 /* The open slots in the order in which they are served. */
 static int order_slots(
-    struct state_tx *tx, struct hook_engine *engine, struct turn *order, size_t *count_out,
+    struct state_tx *tx, const struct queue_round *round, struct turn *order, size_t *count_out,
     struct error *error)
 {
+    struct hook_engine *engine = round->engine;
     size_t count = 0;
     for (size_t i = 0; i < engine->slot_count; i++) {
-        int open = is_open(tx, &engine->slots[i], error);
+        int open = is_open(tx, round, &engine->slots[i], error);
         if (open < 0)
             return -1;
         if (open)
@@ -158,7 +179,7 @@ static int pick_from_equals(
         int share = larger(room_of_engine(round) / (int)count, 1);
         for (size_t i = 0; i < count; i++) {
             struct hook_slot *slot = turns[i].slot;
-            int limit = smaller(room_of_slot(round, slot), smaller(share, room_of_engine(round)));
+            int limit = room_of_slot(round, slot, share);
             int found = 0;
             if (limit > 0 && pick_from(tx, round, slot, limit, &found, error) != 0)
                 return -1;
@@ -172,7 +193,7 @@ static int pick_in_order(
     struct state_tx *tx, struct queue_round *round, const struct turn *order, size_t count,
     struct error *error)
 {
-    for (size_t i = 0; i < count && room_of_engine(round) > 0;) {
+    for (size_t i = 0; i < count && may_drop(round);) {
         size_t end = i + 1;
         while (end < count && order[end].slot->hook->priority == order[i].slot->hook->priority)
             end++;
@@ -186,13 +207,13 @@ static int pick_in_order(
 int picker_pick(struct state_tx *tx, struct queue_round *round, struct error *error)
 {
     struct hook_engine *engine = round->engine;
-    if (room_of_engine(round) <= 0 || engine->slot_count == 0)
+    if (engine->slot_count == 0)
         return 0;
     size_t count = 0;
     struct turn *order = calloc(engine->slot_count, sizeof(*order));
     if (!order)
         return error_set(error, ERROR_MEMORY, "no memory to order hooks");
-    int result = order_slots(tx, engine, order, &count, error);
+    int result = order_slots(tx, round, order, &count, error);
     if (result == 0)
         result = pick_in_order(tx, round, order, count, error);
     free(order);

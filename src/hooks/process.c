@@ -67,7 +67,14 @@ static void pipes_close(struct pipes *pipes)
     }
 }
 
-static int pipes_open(struct pipes *pipes, struct error *error)
+int process_give_pipe(int fd, const struct os_identity *owner, struct error *error)
+{
+    if (owner && fchown(fd, owner->uid, owner->gid) != 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot give a pipe away");
+    return 0;
+}
+
+static int pipes_open(struct pipes *pipes, const struct os_identity *owner, struct error *error)
 {
     *pipes = (struct pipes){{-1, -1}, {-1, -1}};
     for (int i = 0; i < 2; i++) {
@@ -80,7 +87,8 @@ static int pipes_open(struct pipes *pipes, struct error *error)
         pipes->read_fds[i] = ends[0];
         pipes->write_fds[i] = ends[1];
         /* Our end only: the hook's writes are to block as anybody's. */
-        if (os_set_nonblocking(ends[0], true, error) != 0) {
+        if (os_set_nonblocking(ends[0], true, error) != 0 ||
+            process_give_pipe(ends[0], owner, error) != 0) {
             pipes_close(pipes);
             return -1;
         }
@@ -117,7 +125,7 @@ int process_spawn(const struct process_spec *spec, struct process *process_out, 
         return access(spec->directory, X_OK) != 0 ? explain(spec, SPAWN_DIRECTORY, errno, error)
                                                   : explain(spec, SPAWN_EXECUTE, ENOENT, error);
     struct pipes pipes;
-    if (pipes_open(&pipes, error) != 0)
+    if (pipes_open(&pipes, spec->nature->identity, error) != 0)
         return -1;
     struct spawn_request request = {
         .program = buffer_text(&program),

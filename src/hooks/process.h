@@ -36,6 +36,9 @@ struct process {
 int process_spawn(
     const struct process_spec *spec, struct process *process_out, struct error *error);
 
+/* Makes a pipe its user's, who may open it again as /dev/stdin or /dev/stderr then. NULL: ours. */
+int process_give_pipe(int fd, const struct os_identity *owner, struct error *error);
+
 struct process_end {
     bool signalled;
     int exit_code; /* unless signalled */

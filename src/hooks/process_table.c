@@ -20,7 +20,7 @@ enum {
     ENVIRONMENT_BYTES_MAX = 6 * 1024 * 1024,
 };
 
-static const char job_variable[] = "CALLBACK_JOB_ID=";
+static const char *const id_variables[] = {"CALLBACK_JOB_ID=", "CALLBACK_WORKER_ID="};
 static const char mark_limit[] = "\nMax file locks ";
 
 /* ---- one process ---- */
@@ -94,6 +94,17 @@ bool process_entry_signal(const struct process_entry *entry, int signal)
            process_entry_is_alive(&now) && pidfd_send_signal(pidfd, signal, NULL, 0) == 0;
 }
 
+/* What the variable is set to, if it is one of ours; NULL. */
+static const char *id_in(const char *variable, size_t length)
+{
+    for (size_t i = 0; i < sizeof(id_variables) / sizeof(id_variables[0]); i++) {
+        size_t name = strlen(id_variables[i]);
+        if (length >= name && memcmp(variable, id_variables[i], name) == 0)
+            return variable + name;
+    }
+    return NULL;
+}
+
 static bool read_job_id(pid_t pid, struct id *job_out)
 {
     CLEANUP_BUFFER struct buffer environment;
@@ -104,8 +115,9 @@ static bool read_job_id(pid_t pid, struct id *job_out)
     const char *end = text + environment.length;
     while (text < end) {
         size_t length = strnlen(text, (size_t)(end - text));
-        if (strncmp(text, job_variable, sizeof(job_variable) - 1) == 0)
-            return id_parse(bytes_of_text(text + sizeof(job_variable) - 1), job_out);
+        const char *id = id_in(text, length);
+        if (id)
+            return id_parse(bytes_of_text(id), job_out);
         text += length + 1;
     }
     return false;
@@ -151,6 +163,35 @@ bool process_entry_is_of(struct process_entry *entry, const struct id *job)
 {
     read_job(entry);
     return (entry->has_job && id_equal(&entry->job, job)) || entry->mark == process_mark(job);
+}
+
+/* ---- a stream's copies ---- */
+
+static void put(unsigned char out[8], uint64_t value)
+{
+    enum { BYTES = 8, BITS = 8 };
+    for (int i = BYTES - 1; i >= 0; i--, value >>= BITS)
+        out[i] = (unsigned char)value;
+}
+
+/* Made so that it, too, tells the family, and process_mark of it. */
+struct id process_copy_id(int64_t family, uint16_t number)
+{
+    enum { FIXED_BIT = 62, NUMBER_BITS = 16, SECOND_HALF = 8 };
+    struct id id = {0};
+    put(id.bytes, (uint64_t)family);
+    put(id.bytes + SECOND_HALF,
+        1ULL << FIXED_BIT | (uint64_t)family << NUMBER_BITS | (uint64_t)number);
+    return id;
+}
+
+bool process_entry_is_of_family(struct process_entry *entry, int64_t family)
+{
+    enum { NUMBER_BITS = 16, HALF = 8 };
+    const struct id first = process_copy_id(family, 0);
+    read_job(entry);
+    return (entry->has_job && memcmp(entry->job.bytes, first.bytes, HALF) == 0) ||
+           entry->mark >> NUMBER_BITS == process_mark(&first) >> NUMBER_BITS;
 }
 
 /* ---- all of them ---- */

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -26,7 +27,7 @@ struct process_entry {
     bool chosen;                /* scratch of those who select */
     bool job_known;             /* the next three were read */
     bool has_job;
-    struct id job; /* the CALLBACK_JOB_ID in its environment */
+    struct id job; /* the CALLBACK_JOB_ID (or CALLBACK_WORKER_ID) in its environment */
     rlim_t mark;   /* its RLIMIT_LOCKS; 0: not known */
 };
 
@@ -57,5 +58,12 @@ const struct id *process_entry_job(struct process_entry *entry);
 rlim_t process_mark(const struct id *job);
 /* Does it carry the job's mark, or its id in the environment? */
 bool process_entry_is_of(struct process_entry *entry, const struct id *job);
+
+/* A stream's copies serve many jobs, so they have ids of their own in place of a job's. All that
+ * the engines of one store ever start are of one family, a number of PROCESS_FAMILY_BITS bits that
+ * is not 0: what an earlier engine left is found by that. */
+enum { PROCESS_FAMILY_BITS = 46 };
+struct id process_copy_id(int64_t family, uint16_t number);
+bool process_entry_is_of_family(struct process_entry *entry, int64_t family);
 
 #endif

@@ -77,7 +77,36 @@ size_t process_tree_signal(struct process_table *table, const struct process_tre
     return signal_chosen(table, leader, signal);
 }
 
+/* Also with a control group: a hook of ours may be allowed to leave its. */
+size_t process_tree_signal_all(
+    struct process_table *table, const struct process_tree *tree, int signal)
+{
+    if (signal != 0)
+        kill(-tree->leader, signal);
+    if (signal == SIGKILL && tree->group)
+        job_groups_kill(tree->group);
+    size_t alive = process_tree_signal(table, tree, signal);
+    /* One that was forked after the table was read is not in that. */
+    if (alive == 0 && tree->group && cgroup_is_populated(tree->group->fd))
+        alive = 1;
+    return alive;
+}
+
 /* ---- what an earlier worker left ---- */
+
+/* Whom it is looked for by. */
+struct leavers {
+    const struct id *jobs;
+    size_t count;
+    int64_t family; /* 0: none */
+};
+
+static bool is_left(struct process_entry *entry, const struct leavers *leavers)
+{
+    return carries(entry, leavers->jobs, leavers->count) ||
+           (leavers->family != 0 && process_entry_is_alive(entry) &&
+            process_entry_is_of_family(entry, leavers->family));
+}
 
 static bool is_ancestor(const struct process_table *table, pid_t pid)
 {
@@ -108,7 +137,7 @@ static void choose_sessions(struct process_table *table)
     }
 }
 
-static size_t kill_leftovers_once(const struct id *jobs, size_t count)
+static size_t kill_leftovers_once(const struct leavers *leavers)
 {
     struct process_table table;
     struct error error;
@@ -118,7 +147,7 @@ static size_t kill_leftovers_once(const struct id *jobs, size_t count)
     }
     for (size_t i = 0; i < table.count; i++) {
         struct process_entry *entry = &table.entries[i];
-        entry->chosen = !is_spared(&table, entry) && carries(entry, jobs, count);
+        entry->chosen = !is_spared(&table, entry) && is_left(entry, leavers);
     }
     choose_sessions(&table);
     process_table_choose_below(&table, NULL);
@@ -136,11 +165,12 @@ static int longer(int pause_ms)
     return pause_ms * 2 < LOOK_MAX_MS ? pause_ms * 2 : LOOK_MAX_MS;
 }
 
-void process_tree_kill_leftovers(const struct id *jobs, size_t count)
+void process_tree_kill_leftovers(const struct id *jobs, size_t count, int64_t family)
 {
+    const struct leavers leavers = {jobs, count, family};
     int64_t give_up_at_ms = clock_monotonic_ms() + KILL_WAIT_MS;
     int pause_ms = LOOK_FIRST_MS;
-    while (count > 0 && kill_leftovers_once(jobs, count) > 0) {
+    while ((count > 0 || family != 0) && kill_leftovers_once(&leavers) > 0) {
         if (clock_monotonic_ms() > give_up_at_ms) {
             log_warning("a process left by an earlier worker does not end");
             return;

@@ -12,9 +12,9 @@
 
 /* What makes a process one of a job's. */
 struct process_tree {
-    pid_t leader;                  /* its main process */
-    const struct id *job;          /* that its processes carry */
-    const struct job_group *group; /* NULL: it has none */
+    pid_t leader;            /* its main process */
+    const struct id *job;    /* that its processes carry (a copy's, of a stream's) */
+    struct job_group *group; /* NULL: it has none */
 };
 
 /*
@@ -27,11 +27,17 @@ struct process_tree {
 size_t process_tree_signal(
     struct process_table *table, const struct process_tree *tree, int signal);
 
+/* The same, and the leader's group too; SIGKILL also to the control group, in one step. What has
+ * come into that since the table was read counts as one more. */
+size_t process_tree_signal_all(
+    struct process_table *table, const struct process_tree *tree, int signal);
+
 /*
- * Kills what an earlier worker left: every process that carries one of these ids or marks, its
- * whole session, and all below. Waits until they are gone. Never the caller's own session, nor what
- * the caller descends from: a daemon that was started from a hook carries that hook's id.
+ * Kills what an earlier worker left: every process that carries one of these ids or marks, or one
+ * of that family (0: none) of copies, its whole session, and all below. Waits until they are gone.
+ * Never the caller's own session, nor what the caller descends from: a daemon that was started from
+ * a hook carries that hook's id.
  */
-void process_tree_kill_leftovers(const struct id *jobs, size_t count);
+void process_tree_kill_leftovers(const struct id *jobs, size_t count, int64_t family);
 
 #endif

@@ -16,6 +16,7 @@
 static int update_attempt(struct state_tx *tx, struct running *running, struct error *error)
 {
     struct attempt_record attempt = {
+        .job_seq = running->job_seq,
         .number = running->number,
         .started_at_ms = running->started_at_ms,
         .ended_at_ms = running->ended_at_ms,
@@ -30,7 +31,7 @@ static int update_attempt(struct state_tx *tx, struct running *running, struct e
     return state_attempt_update(tx, &running->job, &attempt, error);
 }
 
-static void decide(struct running *running, const struct job_record *job, int64_t now_ms)
+static void decide(struct running *running, const struct job_progress *job, int64_t now_ms)
 {
     const char *why = running->message ? running->message : "it can never be started";
     struct retry_end end = {
@@ -50,12 +51,14 @@ static void decide(struct running *running, const struct job_record *job, int64_
 }
 
 static int update_job(
-    struct state_tx *tx, struct running *running, const struct job_record *job, struct error *error)
+    struct state_tx *tx, struct running *running, const struct job_progress *job,
+    struct error *error)
 {
     struct retry_verdict *verdict = &running->verdict;
     bool ended = verdict->state != JOB_WAITING && verdict->state != JOB_RETRYING;
     struct job_record update = {
         .id = running->job,
+        .seq = running->job_seq,
         .state = verdict->state,
         .attempts_made = job->attempts_made,
         .next_at_ms = ended ? 0 : verdict->next_at_ms,
@@ -69,10 +72,10 @@ static int update_job(
 static int record_end(
     struct state_tx *tx, struct queue_round *round, struct running *running, struct error *error)
 {
-    struct job_record job = {0};
+    struct job_progress job;
     struct error reason;
     running->recorded = false;
-    if (state_job_get(tx, &running->job, &job, &reason) != 0) {
+    if (state_job_progress(tx, running->job_seq, &running->job, &job, &reason) != 0) {
         if (reason.code == ERROR_NOT_FOUND)
             return 0; /* somebody removed it from the file: nothing is left to record */
         return error_set(error, reason.code, "%s", reason.message);
@@ -83,28 +86,26 @@ static int record_end(
         result = update_job(tx, running, &job, error);
     if (result == 0 && running->verdict.state == JOB_DEAD)
         result = death_tell(tx, round, running, error);
-    job_record_fini(&job);
     running->recorded = result == 0;
     return result;
 }
 
 /* ---- cancellations ---- */
 
+static int note_cancel(void *context, const struct id *job)
+{
+    struct hook_engine *engine = context;
+    struct running *running = engine->active;
+    while (running && !id_equal(&running->job, job))
+        running = running->next;
+    if (running)
+        running->cancel_requested = true;
+    return 0;
+}
+
 static int look_for_cancels(struct state_tx *tx, struct hook_engine *engine, struct error *error)
 {
-    for (struct running *running = engine->active; running; running = running->next) {
-        struct job_record job = {0};
-        struct error reason;
-        if (running->cancel_requested)
-            continue;
-        if (state_job_get(tx, &running->job, &job, &reason) == 0) {
-            running->cancel_requested = job.cancel_requested;
-            job_record_fini(&job);
-        } else if (reason.code != ERROR_NOT_FOUND) {
-            return error_set(error, reason.code, "%s", reason.message);
-        }
-    }
-    return 0;
+    return engine->active ? state_job_cancels(tx, note_cancel, engine, error) : 0;
 }
 
 /* ---- rounds ---- */
@@ -123,6 +124,7 @@ static void reset(struct queue_round *round)
     free_list(&round->picked);
     free_list(&round->dropped);
     round->picked_count = 0;
+    round->shared_count = 0;
     round->dropped_count = 0;
     round->told_count = 0;
     round->due_at_ms = 0;

@@ -128,7 +128,7 @@ static int kill_and_requeue(struct hook_engine *engine, struct leftovers *list, 
         return error_set(error, ERROR_MEMORY, "no memory for the list of running jobs");
     for (size_t i = 0; i < list->count; i++)
         jobs[i] = list->items[i].job;
-    process_tree_kill_leftovers(jobs, list->count);
+    process_tree_kill_leftovers(jobs, list->count, engine->stream_family);
     free(jobs);
     list->now_ms = clock_wall_ms();
     if (state_write(engine->state, requeue_work, list, error) != 0)
@@ -143,6 +143,8 @@ int recovery_run(struct hook_engine *engine, struct error *error)
     int result = state_read(engine->state, list_work, &list, error);
     if (result == 0 && list.count > 0)
         result = kill_and_requeue(engine, &list, error);
+    else if (result == 0) /* copies that had no job */
+        process_tree_kill_leftovers(NULL, 0, engine->stream_family);
     free(list.items);
     return result;
 }

@@ -17,16 +17,21 @@ static int64_t bounded(int64_t ms)
     return ms < 0 ? 0 : ms > max_ms ? max_ms : ms;
 }
 
-/* "Tue, 24 Nov 2026 03:30:00 GMT"; names of days and months are those of the C locale, in which
- * the daemon stays. */
+/* "Tue, 24 Nov 2026 03:30:00 GMT", and the two older forms that HTTP still has readers take; names
+ * of days and months are those of the C locale, in which the daemon stays. */
 static bool parse_date(const char *text, int64_t *wall_ms_out)
 {
-    struct tm utc = {0};
-    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-    if (!end || *end != '\0')
-        return false;
-    *wall_ms_out = (int64_t)timegm(&utc) * MS_PER_S;
-    return true;
+    static const char *const forms[] = {
+        "%a, %d %b %Y %H:%M:%S GMT", "%a, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct tm utc = {0};
+        const char *end = strptime(text, forms[i], &utc);
+        if (!end || *end != '\0')
+            continue;
+        *wall_ms_out = (int64_t)timegm(&utc) * MS_PER_S;
+        return true;
+    }
+    return false;
 }
 
 static int64_t parse_value(const char *text, int64_t wall_now_ms)

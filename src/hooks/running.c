@@ -11,7 +11,6 @@
 #include "callbackd/clock.h"
 #include "callbackd/log.h"
 #include "callbackd/text.h"
-#include "cgroup.h"
 #include "engine_private.h"
 #include "process_tree.h"
 #include "retry_after.h"
@@ -60,6 +59,7 @@ void running_free(struct running *running)
     free(running->death.hook);
     free(running->death.reason);
     free(running->message);
+    free(running->on_dead);
     free(running->hook);
     free(running);
 }
@@ -231,19 +231,10 @@ static void take_source(struct event_source *event, struct hook_engine *engine)
         engine_end(engine, source->owner);
 }
 
-/* Also with a control group: a hook of ours may be allowed to leave its. */
 static size_t signal_all(struct running *running, struct process_table *table, int signal)
 {
     const struct process_tree tree = {running->process.pid, &running->job, running->group};
-    if (signal != 0)
-        process_signal_group(&running->process, signal);
-    if (signal == SIGKILL && running->group)
-        cgroup_kill(running->group->fd);
-    size_t alive = process_tree_signal(table, &tree, signal);
-    /* One that was forked after the table was read is not in that. */
-    if (alive == 0 && running->group && cgroup_is_populated(running->group->fd))
-        alive = 1;
-    return alive;
+    return process_tree_signal_all(table, &tree, signal);
 }
 
 static void stop_command(struct running *running, struct process_table *table)

@@ -32,6 +32,7 @@ enum running_phase { RUNNING_NORMAL, RUNNING_TERMINATING, RUNNING_KILLING };
 enum stop_reason { STOP_NONE, STOP_TIMEOUT, STOP_CANCEL, STOP_SHUTDOWN };
 
 struct hook_engine;
+struct http_attempt;
 struct running;
 
 /* What an event of the engine's epoll points to; a member of what it is of. It takes in what there
@@ -46,6 +47,7 @@ struct event_source {
 struct running_kind {
     bool has_processes;
     bool has_body_file;
+    bool is_shared; /* its processes serve many: hook_concurrency does not count its attempts */
     /* -1: it could not be started, nothing is left of it. ERROR_INVALID, ERROR_NOT_FOUND and
      * ERROR_TOO_LARGE: and never can be. */
     int (*start)(struct hook_engine *engine, struct running *running, struct error *error);
@@ -67,14 +69,26 @@ struct running_source {
 };
 
 struct hook_slot;
+struct stream_copy;
+
+/* Where a stream's job is. */
+struct stream_place {
+    struct stream_copy *copy; /* NULL: nowhere */
+    struct running *older;    /* of the copy's jobs */
+    struct running *newer;
+    bool given; /* its line was made */
+};
 
 struct running {
-    struct running *next; /* in one list at a time */
+    struct running *next;     /* in one list at a time */
+    struct running *previous; /* in the list of active ones */
     const struct running_kind *kind;
     struct hook_slot *slot; /* NULL: its hook is gone from the configuration */
     char *hook;             /* its name */
+    char *on_dead;          /* what it named so when this was picked; NULL: none */
     struct retry_policy policy;
     struct id job;
+    int64_t job_seq; /* its row */
     char job_text[ID_TEXT_BYTES];
     int number;        /* of the attempt */
     int attempts_made; /* this one included */
@@ -85,12 +99,14 @@ struct running {
     struct result_record result;
     int64_t started_at_ms; /* wall */
 
+    struct http_attempt *http; /* of an http hook; NULL */
     struct process process;
     struct job_group *group; /* that it runs in; NULL: none */
     struct running_source sources[SOURCES];
     struct tail tails[2];
-    int64_t started_ms;  /* monotonic, as all below */
-    int64_t deadline_ms; /* of the hook's timeout */
+    struct stream_place place; /* of a stream's job */
+    int64_t started_ms;        /* monotonic, as all below */
+    int64_t deadline_ms;       /* of the hook's timeout */
     enum running_phase phase;
     enum stop_reason stop_reason;
     int64_t phase_end_ms; /* TERMINATING: then SIGKILL; KILLING: then what is left is given up */
@@ -105,6 +121,7 @@ struct running {
     bool succeeded;
     int64_t asked_ms;    /* the pause that it asks for, or RETRY_NOT_ASKED */
     char *message;       /* why it could not be started; NULL */
+    bool quotes_hook;    /* `message` is what the hook wrote, which is not for the log */
     bool fatal;          /* `message` says why no retry can help */
     int64_t ended_at_ms; /* wall */
     int64_t duration_ms;
@@ -113,6 +130,7 @@ struct running {
 };
 
 extern const struct running_kind running_command;
+extern const struct running_kind running_stream;
 
 /* A command, until told otherwise. */
 struct running *running_new(const char *hook);

@@ -4,15 +4,22 @@
 
 #include "callbackd/os.h"
 #include "engine_private.h"
+#include "http_hook.h"
+#include "stream.h"
 #include "template.h"
 
 enum { RATE_TEXT_BYTES_MAX = 4096 };
 
-static int check_command(const struct config_hook *hook, struct error *error)
+static int check_templates(const struct config_hook *hook, struct error *error)
 {
     for (size_t i = 0; hook->command && hook->command[i]; i++) {
         if (template_check(hook->command[i], error) != 0)
             return error_prefix(error, "hook %s: argument %zu", hook->name, i);
+    }
+    for (size_t i = 0; i < hook->http.header_count; i++) {
+        const struct config_variable *header = &hook->http.headers[i];
+        if (template_check(header->value, error) != 0)
+            return error_prefix(error, "hook %s: header %s", hook->name, header->name);
     }
     return 0;
 }
@@ -51,6 +58,23 @@ static int take_nature(struct hook_slot *slot, struct error *error)
     return 0;
 }
 
+static int make_stream(struct hook_slot *slot, const struct config *config, struct error *error)
+{
+    const struct config_hook *hook = slot->hook;
+    const char *directory = hook->directory ? hook->directory : config->directory;
+    if (hook->mode != MODE_STREAM)
+        return 0;
+    slot->stream = stream_new(hook, directory, &slot->nature, error);
+    return slot->stream ? 0 : error_prefix(error, "hook %s", hook->name);
+}
+
+static const struct running_kind *kind_of(const struct config_hook *hook)
+{
+    if (hook->http.enabled)
+        return &running_http;
+    return hook->mode == MODE_STREAM ? &running_stream : &running_command;
+}
+
 int slots_make(const struct config *config, struct hook_slot **slots_out, struct error *error)
 {
     /* One more than needed, for calloc(0) may give NULL. */
@@ -59,9 +83,10 @@ int slots_make(const struct config *config, struct hook_slot **slots_out, struct
         return error_set(error, ERROR_MEMORY, "no memory for the hooks");
     for (size_t i = 0; i < config->hook_count; i++) {
         slots[i].hook = &config->hooks[i];
-        slots[i].kind = &running_command;
+        slots[i].kind = kind_of(&config->hooks[i]);
         rate_init(&slots[i].rate, config->hooks[i].rate);
-        if (check_command(&config->hooks[i], error) == 0 && take_nature(&slots[i], error) == 0)
+        if (check_templates(&config->hooks[i], error) == 0 && take_nature(&slots[i], error) == 0 &&
+            make_stream(&slots[i], config, error) == 0)
             slots[i].matcher = hook_matcher_new(&config->hooks[i], error);
         if (!slots[i].matcher) {
             slots_free(slots, i + 1);
@@ -78,6 +103,7 @@ void slots_free(struct hook_slot *slots, size_t count)
 {
     for (size_t i = 0; slots && i < count; i++) {
         hook_matcher_free(slots[i].matcher);
+        stream_free(slots[i].stream);
         os_identity_fini(&slots[i].identity);
     }
     free(slots);

@@ -139,8 +139,7 @@ int command_start(struct hook_engine *engine, struct running *running, struct er
     return result;
 }
 
-/* What the same job would meet again, however often it were tried. */
-static bool is_fatal(enum error_code code)
+bool starter_is_fatal(enum error_code code)
 {
     return code == ERROR_INVALID || code == ERROR_NOT_FOUND || code == ERROR_TOO_LARGE;
 }
@@ -150,7 +149,7 @@ void starter_start(struct hook_engine *engine, struct running *running)
     struct error error;
     metrics_add(engine->metrics, METRIC_ATTEMPTS, 1);
     if (running->kind->start(engine, running, &error) != 0) {
-        running_fail(running, error.message, is_fatal(error.code));
+        running_fail(running, error.message, starter_is_fatal(error.code));
         running->next = engine->ended;
         engine->ended = running;
         return;
@@ -158,9 +157,5 @@ void starter_start(struct hook_engine *engine, struct running *running)
     log_debug(
         "job started", LOG_TEXT("hook", running->hook), LOG_TEXT("job", running->job_text),
         LOG_INT("attempt", running->number));
-    running->next = engine->active;
-    engine->active = running;
-    engine->active_count++;
-    running->slot->running++;
-    metrics_set(engine->metrics, METRIC_JOBS_RUNNING, engine->active_count);
+    engine_begin(engine, running);
 }

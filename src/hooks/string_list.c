@@ -49,7 +49,8 @@ void string_list_fini(struct string_list *list)
 
 void hook_strings_free(char **strings)
 {
+    /* Some are secrets: what an env_file holds. */
     for (size_t i = 0; strings && strings[i]; i++)
-        free(strings[i]);
+        secret_free(strings[i], strlen(strings[i]));
     free(strings);
 }

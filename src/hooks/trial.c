@@ -18,9 +18,14 @@
 #include "callbackd/text.h"
 #include "engine_private.h"
 #include "explain.h"
+#include "header.h"
+#include "http_hook.h"
 #include "process_table.h"
+#include "stream_answer.h"
+#include "stream_line.h"
+#include "stream_recipe.h"
 
-enum { EVENTS = 8, WAIT_MAX_MS = 60000 };
+enum { EVENTS = 8, WAIT_MAX_MS = 60000, MS_PER_S = 1000 };
 
 /* Everything that is made for it and removed after it. */
 struct bench {
@@ -29,6 +34,8 @@ struct bench {
     struct config config;    /* of the one hook */
     struct hook_slot *slot;
     struct running *running;
+    struct http_hooks *http; /* of an http hook; NULL */
+    struct http_message message;
     char *directory; /* of the body file; removed */
     int directory_fd;
     char *body_path;
@@ -43,16 +50,18 @@ static void bench_fini(struct bench *bench)
     if (bench->signal_fd >= 0)
         sigprocmask(SIG_SETMASK, &bench->signals_before, NULL);
     os_close(bench->signal_fd);
-    os_close(bench->epoll_fd);
-    os_close(bench->body_fd);
     if (bench->directory_fd >= 0)
         body_file_remove(bench->directory_fd, bench->running->job_text);
+    running_free(bench->running); /* before what it is connected by */
+    http_message_fini(&bench->message);
+    http_hooks_free(bench->http);
+    os_close(bench->epoll_fd);
+    os_close(bench->body_fd);
     if (bench->directory)
         (void)rmdir(bench->directory);
     os_close(bench->directory_fd);
     free(bench->directory);
     free(bench->body_path);
-    running_free(bench->running);
     slots_free(bench->slot, bench->slot ? 1 : 0);
 }
 
@@ -63,6 +72,23 @@ static int copy_given(const char *text, char **copy_out)
 {
     *copy_out = text ? text_copy(text) : NULL;
     return text && !*copy_out ? -1 : 0;
+}
+
+static bool keep_value(void *context, struct bytes value)
+{
+    struct buffer *out = context;
+    buffer_append_bytes(out, value);
+    return true;
+}
+
+/* What the post would have said of its body, "" when nothing. */
+static char *content_type_of(struct bytes headers_json)
+{
+    CLEANUP_BUFFER struct buffer value;
+    bool starved;
+    buffer_init(&value, headers_json.length);
+    header_find(headers_json, "Content-Type", keep_value, &value, &starved);
+    return text_copy(buffer_text(&value));
 }
 
 /* The engine's record of the result. On -1, too, what it holds is to be released. */
@@ -84,7 +110,8 @@ static int fill_result(
         copy_given("", &result->key) == 0 &&
         copy_given(request->workflow, &result->workflow) == 0 &&
         copy_given(request->event, &result->event) == 0 &&
-        copy_given("callback", &result->source) == 0)
+        copy_given("callback", &result->source) == 0 &&
+        (result->content_type = content_type_of(request->headers_json)) != NULL)
         return 0;
     error_set(error, ERROR_MEMORY, "no memory for a result");
     return -1;
@@ -114,7 +141,7 @@ static int bench_init(
     *bench = (struct bench){
         .request = request,
         .hook = *request->hook,
-        .config = {.hooks = &bench->hook, .hook_count = 1},
+        .config = {.hooks = &bench->hook, .hook_count = 1, .directory = request->config->directory},
         .directory_fd = -1,
         .body_fd = -1,
         .epoll_fd = -1,
@@ -129,15 +156,27 @@ static int bench_init(
         error_set(error, ERROR_MEMORY, "no memory for a job");
         return -1;
     }
+    /* Of a stream, too, one process is started and seen to its end. */
+    if (request->hook->mode != MODE_STREAM)
+        bench->running->kind = bench->slot->kind;
     bench->running->job = id_new();
     id_format(&bench->running->job, bench->running->job_text);
     bench->running->has_result = true;
     if (fill_result(request, &bench->running->result, error) != 0)
         return -1;
-    return make_directory(bench, error);
+    return bench->running->kind->has_body_file ? make_directory(bench, error) : 0;
 }
 
 /* ---- before it runs ---- */
+
+static int make_request(
+    struct bench *bench, const struct hook_values *values, struct hook_trial *trial,
+    struct error *error)
+{
+    if (http_message_make(values, clock_wall_ms() / MS_PER_S, &bench->message, error) != 0)
+        return -1;
+    return http_message_show(&bench->message, &values->hook->http, &trial->request, error);
+}
 
 static int make_words(struct bench *bench, struct hook_trial *trial, struct error *error)
 {
@@ -154,9 +193,16 @@ static int make_words(struct bench *bench, struct hook_trial *trial, struct erro
     };
     if (hook->takes == TAKES_DEAD)
         values.death = (struct job_death){bench->running->job_text, hook->name, reason};
+    if (hook->http.enabled)
+        return make_request(bench, &values, trial, error);
     if (hook_arguments(&values, &trial->arguments, error) != 0)
         return -1;
-    return hook_environment(&values, &trial->environment, error);
+    if (hook->mode != MODE_STREAM)
+        return hook_environment(&values, &trial->environment, error);
+    stream_line_append(&values, &trial->line);
+    if (buffer_failed(&trial->line))
+        return error_set(error, ERROR_MEMORY, "no memory for a line");
+    return stream_environment(&values, bench->running->job_text, &trial->environment, error);
 }
 
 /* ---- running it ---- */
@@ -182,12 +228,27 @@ static int watch_signals(struct bench *bench, struct error *error)
     return 0;
 }
 
-static int start(struct bench *bench, const struct hook_trial *trial, struct error *error)
+static int start_request(struct bench *bench, struct error *error)
+{
+    const struct hook_trial_request *request = bench->request;
+    /* A server that goes away is an answer that does not come, and not our end. */
+    signal(SIGPIPE, SIG_IGN);
+    bench->http = http_hooks_new(bench->epoll_fd, error);
+    if (!bench->http)
+        return -1;
+    return http_hook_send(
+        bench->http, bench->running, request->hook, &bench->message, request->body, error);
+}
+
+static int start_process(struct bench *bench, const struct hook_trial *trial, struct error *error)
 {
     const struct hook_trial_request *request = bench->request;
     struct running *running = bench->running;
+    bool is_stream = request->hook->mode == MODE_STREAM;
     bench->body_fd = body_file_make(
-        bench->directory_fd, running->job_text, request->body, bench->slot->nature.identity, error);
+        bench->directory_fd, running->job_text,
+        is_stream ? buffer_bytes(&trial->line) : request->body, bench->slot->nature.identity,
+        error);
     if (bench->body_fd < 0)
         return -1;
     struct process_spec spec = {
@@ -205,6 +266,12 @@ static int start(struct bench *bench, const struct hook_trial *trial, struct err
     process_signal_group(&running->process, SIGKILL);
     process_close(&running->process);
     return -1;
+}
+
+static int start(struct bench *bench, const struct hook_trial *trial, struct error *error)
+{
+    return bench->request->hook->http.enabled ? start_request(bench, error)
+                                              : start_process(bench, trial, error);
 }
 
 /* Stops what is over its time (or was asked to end), looks after what was stopped. true: ended. */
@@ -243,7 +310,9 @@ static void wait_for_end(struct bench *bench)
         int count = epoll_wait(bench->epoll_fd, events, EVENTS, wait_ms(bench->running));
         for (int i = 0; i < count && !ended; i++) {
             struct signalfd_siginfo signal;
-            if (events[i].data.ptr)
+            if (events[i].data.ptr && events[i].data.ptr == bench->http)
+                ended = http_hooks_next_ended(bench->http) != NULL;
+            else if (events[i].data.ptr)
                 ended = running_event(bench->running, bench->epoll_fd, events[i].data.ptr);
             else
                 stop = read(bench->signal_fd, &signal, sizeof(signal)) > 0;
@@ -259,6 +328,51 @@ static int copy_tail(struct tail *tail, struct buffer *out, struct error *error)
                : error_set(error, ERROR_MEMORY, "no memory for output");
 }
 
+/* ---- what a stream said ---- */
+
+static void take_answer(
+    struct hook_trial *trial, const struct stream_answer *answer, const struct running *running)
+{
+    static const char *const names[] = {
+        [STREAM_OK] = "ok",
+        [STREAM_RETRY] = "retry",
+        [STREAM_FAIL] = "fail",
+        [STREAM_OTHER] = "a status that is none"};
+    free(trial->answer);
+    trial->answered_ok = id_equal(&answer->job, &running->job) && answer->status == STREAM_OK;
+    trial->answer = id_equal(&answer->job, &running->job)
+                        ? text_format(
+                              "%s%s%s", names[answer->status],
+                              answer->message.length > 0 ? ": " : "", buffer_text(&answer->message))
+                        : text_copy("of another job");
+}
+
+/* The first line that says something decides; the daemon would take no other for the job. */
+static int read_answer(struct bytes output, struct running *running, struct hook_trial *trial)
+{
+    struct stream_answer answer;
+    struct error error = {0};
+    const unsigned char *line = output.data;
+    size_t left = output.length;
+    trial->answer = text_copy("none");
+    stream_answer_init(&answer);
+    while (left > 0 && (*line == '\n' || *line == '\r')) {
+        line++;
+        left--;
+    }
+    const unsigned char *newline = left > 0 ? memchr(line, '\n', left) : NULL;
+    if (newline &&
+        stream_answer_parse(&answer, bytes_of(line, (size_t)(newline - line)), &error) == 0) {
+        take_answer(trial, &answer, running);
+    } else if (left > 0) {
+        free(trial->answer);
+        trial->answer =
+            text_format("a line that is no answer (%s)", newline ? error.message : "it has no end");
+    }
+    stream_answer_fini(&answer);
+    return trial->answer ? 0 : -1;
+}
+
 static int take_end(const struct bench *bench, struct hook_trial *trial, struct error *error)
 {
     struct running *running = bench->running;
@@ -267,8 +381,14 @@ static int take_end(const struct bench *bench, struct hook_trial *trial, struct 
     trial->signal = running->signal;
     trial->duration_ms = running->duration_ms;
     trial->output_truncated = running->tails[0].cut || running->tails[1].cut;
+    trial->message = text_copy(running->message);
+    if (running->message && !trial->message)
+        return error_set(error, ERROR_MEMORY, "no memory for a message");
     if (copy_tail(&running->tails[0], &trial->output, error) != 0)
         return -1;
+    if (bench->hook.mode == MODE_STREAM &&
+        read_answer(buffer_bytes(&trial->output), running, trial) != 0)
+        return error_set(error, ERROR_MEMORY, "no memory for an answer");
     return copy_tail(&running->tails[1], &trial->errors, error);
 }
 
@@ -313,6 +433,7 @@ int hook_trial_run(
     *trial_out = (struct hook_trial){.exit_code = -1};
     buffer_init(&trial_out->output, TAIL_BYTES_MAX);
     buffer_init(&trial_out->errors, TAIL_BYTES_MAX);
+    buffer_init(&trial_out->line, INT32_MAX);
     int result = bench_init(&bench, request, error);
     if (result == 0)
         result = try(&bench, trial_out, error);
@@ -327,7 +448,10 @@ void hook_trial_fini(struct hook_trial *trial)
     free(trial->conditions);
     hook_strings_free(trial->arguments);
     hook_strings_free(trial->environment);
+    hook_strings_free(trial->request);
     free(trial->message);
+    free(trial->answer);
+    buffer_fini(&trial->line);
     buffer_fini(&trial->output);
     buffer_fini(&trial->errors);
 }

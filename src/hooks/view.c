@@ -10,6 +10,7 @@
 
 #include "callbackd/log.h"
 #include "callbackd/text.h"
+#include "stream_copy.h"
 
 enum { PATIENCE_S = 1 };
 
@@ -22,6 +23,12 @@ struct question {
     bool found;
 };
 
+struct told_stream {
+    struct told_stream *next;
+    char *hook;
+    struct hook_stream stream;
+};
+
 struct hook_view {
     int wake_fd;
     atomic_bool is_asked; /* `questions` is not empty: looked at without the lock */
@@ -30,6 +37,7 @@ struct hook_view {
     struct question *questions;
     bool closed;
     struct hook_kill kill;
+    struct told_stream *streams;
 };
 
 struct hook_view *hook_view_new(int wake_fd, struct error *error)
@@ -53,6 +61,12 @@ void hook_view_free(struct hook_view *view)
 {
     if (!view)
         return;
+    while (view->streams) {
+        struct told_stream *next = view->streams->next;
+        free(view->streams->hook);
+        free(view->streams);
+        view->streams = next;
+    }
     pthread_cond_destroy(&view->answered);
     pthread_mutex_destroy(&view->lock);
     free(view);
@@ -114,6 +128,22 @@ void hook_view_kill(struct hook_view *view, struct hook_kill *kill_out)
     pthread_mutex_unlock(&view->lock);
 }
 
+static struct told_stream *find_stream_locked(const struct hook_view *view, const char *hook)
+{
+    struct told_stream *told = view->streams;
+    while (told && strcmp(told->hook, hook) != 0)
+        told = told->next;
+    return told;
+}
+
+void hook_view_stream(struct hook_view *view, const char *hook, struct hook_stream *stream_out)
+{
+    pthread_mutex_lock(&view->lock);
+    const struct told_stream *told = find_stream_locked(view, hook);
+    *stream_out = told ? told->stream : (struct hook_stream){.copies = 0};
+    pthread_mutex_unlock(&view->lock);
+}
+
 void hook_output_fini(struct hook_output *output)
 {
     buffer_fini(&output->output);
@@ -132,10 +162,12 @@ static struct running *find(struct running *list, const struct id *job)
 static void fill(struct running *running, struct question *question)
 {
     struct hook_output *output = question->output;
+    struct stream_copy *copy = running->place.copy;
+    struct tail *errors = copy ? &copy->errors : &running->tails[SOURCE_ERROR];
     output->attempt = running->number;
-    output->truncated = running->tails[0].cut || running->tails[1].cut;
-    buffer_append_bytes(&output->output, tail_content(&running->tails[0]));
-    buffer_append_bytes(&output->errors, tail_content(&running->tails[1]));
+    output->truncated = running->tails[SOURCE_OUTPUT].cut || errors->cut;
+    buffer_append_bytes(&output->output, tail_content(&running->tails[SOURCE_OUTPUT]));
+    buffer_append_bytes(&output->errors, tail_content(errors));
     question->found = !buffer_failed(&output->output) && !buffer_failed(&output->errors);
 }
 
@@ -147,6 +179,34 @@ void view_say_kill(struct hook_view *view, const char *cgroup, const char *reaso
     view->kill.known = true;
     text_copy_cut(cgroup ? cgroup : "", view->kill.cgroup, sizeof(view->kill.cgroup));
     text_copy_cut(reason ? reason : "", view->kill.reason, sizeof(view->kill.reason));
+    pthread_mutex_unlock(&view->lock);
+}
+
+/* Without memory it is not told: that harms nobody. */
+static struct told_stream *add_stream_locked(struct hook_view *view, const char *hook)
+{
+    struct told_stream *told = calloc(1, sizeof(*told));
+    char *name = text_copy(hook);
+    if (!told || !name) {
+        free(told);
+        free(name);
+        return NULL;
+    }
+    *told = (struct told_stream){.next = view->streams, .hook = name};
+    view->streams = told;
+    return told;
+}
+
+void view_say_stream(struct hook_view *view, const char *hook, const struct hook_stream *stream)
+{
+    if (!view)
+        return;
+    pthread_mutex_lock(&view->lock);
+    struct told_stream *told = find_stream_locked(view, hook);
+    if (!told)
+        told = add_stream_locked(view, hook);
+    if (told)
+        told->stream = *stream;
     pthread_mutex_unlock(&view->lock);
 }
 

@@ -9,6 +9,11 @@
 
 #include "engine_fixture.h"
 
+static bool is_ready(struct fixture *f)
+{
+    return has_file(f, "ready");
+}
+
 static struct fixture *with_two(char *shell, char *told_shell)
 {
     struct fixture *f = fixture_new();
@@ -80,6 +85,27 @@ static void a_job_that_was_never_started_is_told_too(void **state)
     fixture_free(f);
 }
 
+static void it_is_told_though_its_hook_has_gone_meanwhile(void **state)
+{
+    (void)state;
+    struct fixture *f =
+        with_two("touch ready; while [ ! -e go ]; do sleep 0.01; done; exit 65", say);
+    struct config without = f->config;
+    struct error error;
+    fixture_post(f, "{}");
+    fixture_run(f, is_ready);
+    struct config_hook told = f->hooks[1];
+    without.hooks = &told;
+    without.hook_count = 1;
+    must(hook_engine_reload(f->engine, &without, &error), &error);
+    CLEANUP_FREE char *go = os_path_join(f->out, "go");
+    close(open(go, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    fixture_run(f, all_ended);
+    expect_told(f, "{}", "exit 65");
+    must(hook_engine_reload(f->engine, &f->config, &error), &error);
+    fixture_free(f);
+}
+
 static void neither_success_nor_a_result_is_told_nor_a_death_of_its_own(void **state)
 {
     (void)state;
@@ -114,6 +140,7 @@ int main(void)
         cmocka_unit_test(a_signal_and_a_timeout_are_named),
         cmocka_unit_test(a_job_that_was_never_started_is_told_too),
         cmocka_unit_test(neither_success_nor_a_result_is_told_nor_a_death_of_its_own),
+        cmocka_unit_test(it_is_told_though_its_hook_has_gone_meanwhile),
         cmocka_unit_test(a_replay_cannot_name_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,38 @@ static void a_group_with_processes_is_put_aside_until_they_are_gone(void **state
     job_groups_give(groups, group);
 }
 
+static void what_is_started_after_a_kill_lives(void **state)
+{
+    struct job_groups *groups = groups_of(state);
+    for (int i = 0; i < 3; i++) {
+        struct job_group *group = job_groups_take(groups);
+        int status;
+        pid_t pid = start_in(group, "exit 7");
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+        pid = start_in(group, "exec sleep 1000");
+        job_groups_kill(group);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_true(cgroup_wait_until_empty(group->fd, 30000));
+        job_groups_give(groups, group);
+    }
+    assert_int_equal(count_groups(groups), 0);
+}
+
+static void a_frozen_group_is_not_used_again(void **state)
+{
+    struct job_groups *groups = groups_of(state);
+    struct job_group *group = job_groups_take(groups);
+    assert_true(cgroup_is_as_new(group->fd));
+    int fd = openat(group->fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(fd, "1", 1), 1);
+    close(fd);
+    assert_false(cgroup_is_as_new(group->fd));
+    assert_false(cgroup_is_populated(group->fd));
+    job_groups_give(groups, group);
+    assert_int_equal(count_groups(groups), 0);
+}
+
 static void groups_that_a_hook_made_in_its_own_are_removed(void **state)
 {
     struct job_groups *groups = groups_of(state);
@@ -193,6 +225,24 @@ static void what_an_earlier_one_left_is_killed_by_the_next(void **state)
     *state = next;
 }
 
+static void what_is_left_is_killed_at_the_end(void **state)
+{
+    struct job_groups *groups = groups_of(state);
+    struct job_group *group = job_groups_take(groups);
+    CLEANUP_FREE char *path = text_copy(job_groups_path(groups));
+    pid_t pid = start_in(group, "exec sleep 1000");
+    job_groups_give(groups, group);
+    job_groups_close(groups);
+    *state = NULL;
+    bool is_left = access(path, F_OK) == 0;
+    int status;
+    if (is_left)
+        kill(pid, SIGTERM);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_false(is_left);
+}
+
 static void a_name_that_cannot_be_made_is_told(void **state)
 {
     (void)groups_of(state);
@@ -206,8 +256,11 @@ int main(void)
 #define WITH_GROUPS(test) cmocka_unit_test_setup_teardown(test, open_groups, close_groups)
     const struct CMUnitTest tests[] = {
         WITH_GROUPS(what_is_given_back_is_taken_again),
+        WITH_GROUPS(what_is_left_is_killed_at_the_end),
         WITH_GROUPS(all_in_a_group_is_killed_in_one_step),
         WITH_GROUPS(a_group_with_processes_is_put_aside_until_they_are_gone),
+        WITH_GROUPS(what_is_started_after_a_kill_lives),
+        WITH_GROUPS(a_frozen_group_is_not_used_again),
         WITH_GROUPS(groups_that_a_hook_made_in_its_own_are_removed),
         WITH_GROUPS(a_process_is_started_beside_a_group_that_is_gone),
         WITH_GROUPS(what_an_earlier_one_left_is_killed_by_the_next),

@@ -138,7 +138,7 @@ static void our_own_session_is_never_a_leftover(void **state)
         carried = process_entry_job(&entry);
     }
     assert_true(id_equal(carried, &job));
-    process_tree_kill_leftovers(&job, 1);
+    process_tree_kill_leftovers(&job, 1, 0);
     assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
     process_kill_descendants(NULL);
 }

@@ -27,6 +27,9 @@ static void seconds_durations_and_dates_are_read(void **state)
     assert_int_equal(found("Retry-After: 250ms\n"), 250);
     assert_int_equal(found("Retry-After: Tue, 24 Nov 2026 03:31:30 GMT\r\n"), 90000);
     assert_int_equal(found("Retry-After: Tue, 24 Nov 2026 03:00:00 GMT\n"), 0);
+    assert_int_equal(found("Retry-After: Tuesday, 24-Nov-26 03:31:30 GMT\r\n"), 90000);
+    assert_int_equal(found("Retry-After: Tue Nov 24 03:31:30 2026\r\n"), 90000);
+    assert_int_equal(found("Retry-After: Wed Dec  2 03:30:00 2026\r\n"), 691200000);
 }
 
 static void the_last_line_that_can_be_read_counts(void **state)
