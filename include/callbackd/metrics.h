@@ -23,8 +23,18 @@
     M(WORKER_RESTARTS, "worker_restarts", COUNTER, "Workers started again after they died")        \
     M(RELOADS, "reloads", COUNTER, "Configurations taken over on SIGHUP")                          \
     M(RELOADS_REFUSED, "reloads_refused", COUNTER, "Configurations refused on SIGHUP")             \
+    M(RECEIVERS, "receivers", GAUGE, "Receivers that serve: more than one after a reload")         \
+    M(RECEIVERS_SECCOMP, "receivers_seccomp", GAUGE,                                               \
+      "Of these, how many the kernel lets make only calls that they need")                         \
+    M(RECEIVERS_LANDLOCK, "receivers_landlock", GAUGE,                                             \
+      "Of these, how many the kernel lets open only the log's files")                              \
     M(CONNECTIONS, "connections", GAUGE, "Open connections of the receiver")                       \
     M(REQUESTS, "requests", COUNTER, "Requests that the receiver answered")                        \
+    M(REQUESTS_LIMITED, "requests_limited", COUNTER,                                               \
+      "Requests answered 429: their client had too many open")                                     \
+    M(CONNECTIONS_REFUSED, "connections_refused", COUNTER,                                         \
+      "Connections turned away: their client had too many open")                                   \
+    M(CONNECTIONS_CUT, "connections_cut", COUNTER, "Slow connections ended because others waited") \
     M(ACCEPTED, "accepted", COUNTER, "Posts stored as a new result or revision")                   \
     M(DUPLICATES, "duplicates", COUNTER, "Posts that were already stored")                         \
     M(REJECTED, "rejected", COUNTER, "Posts answered 4xx")                                         \
@@ -51,8 +61,13 @@
     M(JOBS_RUNNING, "jobs_running", GAUGE, "Hooks running now")                                    \
     M(ATTEMPTS, "attempts", COUNTER, "Hooks started")                                              \
     M(ATTEMPTS_FAILED, "attempts_failed", COUNTER, "Hooks that did not end well")                  \
+    M(STREAM_WORKERS, "stream_workers", GAUGE, "Processes of stream hooks running now")            \
+    M(STREAM_RESTARTS, "stream_restarts", COUNTER,                                                 \
+      "Processes of stream hooks that ended without being asked to")                               \
     M(RUNS_REGISTERED, "runs_registered", COUNTER, "Runs registered before their launch")          \
-    M(POLLS, "polls", COUNTER, "Requests for a result made to the workflow API")
+    M(POLLS, "polls", COUNTER, "Requests for a result made to the workflow API")                   \
+    M(ADMIN_WRONG_TOKENS, "admin_wrong_tokens", COUNTER,                                           \
+      "Requests to the admin API with a wrong token")
 
 enum metric {
 #define METRICS_ENUM(identifier, name, type, help) METRIC_##identifier,

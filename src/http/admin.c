@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "callbackd/admin.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,6 @@ enum {
     ADMIN_HEADERS_MAX_BYTES = 16384,
     ALLOW_BYTES = 64,
 };
-
-enum access { ACCESS_READ, ACCESS_ACT, ACCESS_METRICS };
 
 /* One row, one route. `*` in a path is one segment, given to the handler decoded. */
 static const struct admin_route {
@@ -105,46 +102,17 @@ bool admin_route_at(size_t index, const char **method_out, const char **path_out
     return true;
 }
 
-/* ---- who may ---- */
-
-static bool token_is_one_of(const struct config_secrets *tokens, struct bytes token)
-{
-    bool found = false;
-    for (size_t i = 0; i < tokens->count; i++)
-        found |= tokens->items[i].length == token.length && token.length > 0 &&
-                 CRYPTO_memcmp(tokens->items[i].data, token.data, token.length) == 0;
-    return found;
-}
-
-static bool is_allowed(struct admin_request *request, enum access access, enum error_code *why)
-{
-    const char *header = http_request_header(request->http, "Authorization");
-    struct bytes token = {0};
-    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0)
-        token = bytes_of_text(header + 7 + strspn(header + 7, " "));
-    const struct config *config = admin_lock_config(request->admin);
-    bool full = token_is_one_of(&config->admin.token, token);
-    bool reads = token_is_one_of(&config->admin.read_token, token);
-    bool open = access == ACCESS_METRICS && config->admin.metrics_public;
-    admin_unlock_config(request->admin);
-    *why = reads ? ERROR_FORBIDDEN : ERROR_UNAUTHORIZED;
-    return full || open || (reads && access != ACCESS_ACT);
-}
+/* ---- requests ---- */
 
 static void handle(struct http_request *http, void *context)
 {
     struct admin_request request = {.admin = context, .http = http};
     char allow[ALLOW_BYTES];
-    enum error_code why;
     const struct admin_route *route = find_route(&request, allow);
     /* Without a token nobody learns which paths exist. */
-    if (!is_allowed(&request, route != NULL ? route->access : ACCESS_READ, &why))
-        http_respond_problem(
-            http, why,
-            why == ERROR_FORBIDDEN ? "This token may only read."
-                                   : "Send the token of admin.token_file as a Bearer token.",
-            NULL);
-    else if (route != NULL)
+    if (!admin_may(&request, route != NULL ? route->access : ACCESS_READ))
+        return;
+    if (route != NULL)
         route->handler(&request);
     else if (allow[0] != '\0')
         http_respond_problem(http, ERROR_METHOD, "This path has another method.", allow);
@@ -171,6 +139,18 @@ static struct http_tls tls_of(const struct config *config)
     };
 }
 
+/* Answers are data for programs: a browser is to make nothing else of them. */
+static const struct http_header standing_headers[] = {
+    {"Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; "
+                                "frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {NULL, NULL},
+};
+
 static int start_server(struct admin *admin, struct error *error)
 {
     const struct config_tls *tls = &admin->options.config->admin.listener.tls;
@@ -183,7 +163,9 @@ static int start_server(struct admin *admin, struct error *error)
         .connections = ADMIN_CONNECTIONS,
         .request_timeout_ms = ADMIN_REQUEST_TIMEOUT_MS,
         .idle_timeout_ms = ADMIN_IDLE_TIMEOUT_MS,
+        .metrics = admin->options.metrics,
         .headers_max_bytes = ADMIN_HEADERS_MAX_BYTES,
+        .standing_headers = standing_headers,
         .handler = handle,
         .context = admin,
     };
@@ -207,6 +189,8 @@ struct admin *admin_start(const struct admin_options *options, struct error *err
     pthread_mutex_init(&admin->change_lock, NULL);
     pthread_cond_init(&admin->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    guesses_init(&admin->guesses);
+    admin_review_tokens(options->config);
     if (start_server(admin, error) != 0) {
         admin_stop(admin);
         return NULL;
@@ -232,6 +216,7 @@ void admin_reload(struct admin *admin, const struct config *config, const char *
     admin->options.config = config;
     admin->options.public_url = public_url;
     pthread_rwlock_unlock(&admin->config_lock);
+    admin_review_tokens(config);
 }
 
 void admin_notify(struct admin *admin)
@@ -254,5 +239,6 @@ void admin_stop(struct admin *admin)
     pthread_cond_destroy(&admin->changed);
     pthread_mutex_destroy(&admin->change_lock);
     pthread_rwlock_destroy(&admin->config_lock);
+    guesses_fini(&admin->guesses);
     free(admin);
 }

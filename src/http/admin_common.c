@@ -75,14 +75,16 @@ int admin_query(
     buffer_init(&value, out_bytes - 1);
     out[0] = '\0';
     int result = 0;
-    if (http_request_parameter(request->http, name, &value)) {
-        if (memchr(buffer_text(&value), '\0', value.length) != NULL)
-            result = error_set(error, ERROR_INVALID, "The parameter %s holds a NUL.", name);
-        else
-            snprintf(out, out_bytes, "%s", buffer_text(&value));
-    } else if (buffer_failed(&value)) {
+    int found = http_request_parameter(request->http, name, &value);
+    /* A filter that cannot be read must not be taken for none. */
+    if (buffer_failed(&value))
         result = error_set(error, ERROR_INVALID, "The parameter %s is too long.", name);
-    }
+    else if (found < 0)
+        result = error_set(error, ERROR_INVALID, "The parameter %s is badly escaped.", name);
+    else if (memchr(buffer_text(&value), '\0', value.length) != NULL)
+        result = error_set(error, ERROR_INVALID, "The parameter %s holds a NUL.", name);
+    else
+        snprintf(out, out_bytes, "%s", buffer_text(&value));
     buffer_fini(&value);
     return result;
 }
@@ -131,7 +133,7 @@ struct json_document *admin_read_object(struct admin_request *request, struct er
     struct buffer body;
     buffer_init(&body, ADMIN_BODY_MAX_BYTES);
     struct json_document *document = NULL;
-    if (http_request_read_body(request->http, &body, NULL, NULL, error) == 0)
+    if (http_request_read_body(request->http, &body, NULL, error) == 0)
         document = json_parse(buffer_bytes(&body), error);
     if (document != NULL && json_type_of(json_root(document)) != JSON_TYPE_OBJECT) {
         error_set(error, ERROR_INVALID, "The body is a JSON object.");

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "admin_guesses.h"
 #include "callbackd/admin.h"
 #include "callbackd/json.h"
 #include "callbackd/json_writer.h"
@@ -29,7 +30,8 @@ struct admin {
     pthread_mutex_t change_lock;  /* guards generation and stopping */
     pthread_cond_t changed;       /* CLOCK_MONOTONIC */
     atomic_int held;              /* requests that wait for something */
-    uint64_t generation;          /* grows whenever results or runs may have changed */
+    struct guesses guesses;
+    uint64_t generation; /* grows whenever results or runs may have changed */
     bool stopping;
 };
 
@@ -38,12 +40,20 @@ struct admin_request {
     struct admin *admin;
     struct http_request *http;
     char parameter[256]; /* the path's `*` segment, decoded; "" when there is none */
+    bool may_act;        /* by its token: what opens something else is for it, too */
 };
 
 typedef void admin_route_handler(struct admin_request *request);
 
 /* The i-th row of the table of routes: docs/API.md is compared with it. false past the end. */
 bool admin_route_at(size_t index, const char **method_out, const char **path_out);
+
+/* admin_access.c */
+enum access { ACCESS_READ, ACCESS_ACT, ACCESS_METRICS };
+/* May it have what needs that access? false: it is answered. Sets `may_act`. */
+bool admin_may(struct admin_request *request, enum access access);
+/* Says in the log what is unwise about the tokens. */
+void admin_review_tokens(const struct config *config);
 
 /* admin_runs.c */
 admin_route_handler admin_list_runs, admin_register_run, admin_get_run, admin_patch_run,

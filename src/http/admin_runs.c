@@ -10,7 +10,9 @@
 
 enum { WAIT_MAX_MS = 60000 };
 
-static void write_run(struct json_writer *writer, const struct run_record *run)
+/* Whoever has the URL can post the result and have hooks run: not for a token that only reads. */
+static void write_run(
+    const struct admin_request *request, struct json_writer *writer, const struct run_record *run)
 {
     json_object_begin(writer);
     admin_write_id(writer, "run_id", &run->id);
@@ -18,7 +20,7 @@ static void write_run(struct json_writer *writer, const struct run_record *run)
     json_member_text(writer, "workflow", run->workflow);
     json_member_text(writer, "endpoint", run->endpoint);
     admin_write_execution(writer, run->has_execution_id, run->execution_id);
-    if (run->callback_url != NULL)
+    if (run->callback_url != NULL && request->may_act)
         json_member_text(writer, "callback_url", run->callback_url);
     json_member_time(writer, "registered_at", run->registered_at_ms);
     json_member_time(writer, "launched_at", run->launched_at_ms);
@@ -37,7 +39,7 @@ static void answer_run(struct admin_request *request, int status, const struct r
     struct json_writer writer;
     buffer_init(&json, ADMIN_ANSWER_MAX_BYTES);
     json_writer_init(&writer, &json);
-    write_run(&writer, run);
+    write_run(request, &writer, run);
     admin_answer(request, status, &json);
     buffer_fini(&json);
 }
@@ -45,6 +47,7 @@ static void answer_run(struct admin_request *request, int status, const struct r
 /* ---- GET /runs ---- */
 
 struct run_listing {
+    const struct admin_request *request;
     struct run_filter filter;
     struct admin_list list;
 };
@@ -54,7 +57,7 @@ static int add_run(void *context, const struct run_record *run)
     struct run_listing *listing = context;
     if (!admin_list_add(&listing->list, &run->id))
         return 1;
-    write_run(&listing->list.writer, run);
+    write_run(listing->request, &listing->list.writer, run);
     return 0;
 }
 
@@ -66,7 +69,7 @@ static int list_runs(struct state_tx *tx, void *context, struct error *error)
 
 void admin_list_runs(struct admin_request *request)
 {
-    struct run_listing listing = {.filter = {.state = -1}};
+    struct run_listing listing = {.request = request, .filter = {.state = -1}};
     struct error error = {0};
     struct id cursor;
     bool has_cursor;

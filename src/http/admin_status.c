@@ -116,6 +116,32 @@ static void write_children(struct json_writer *writer, const struct metrics *met
     json_object_end(writer);
 }
 
+static void write_protection(
+    struct json_writer *writer, const char *key, int64_t protected, int64_t receivers)
+{
+    if (receivers > 0)
+        json_member_bool(writer, key, protected >= receivers);
+    else
+        json_member_null(writer, key);
+}
+
+/* What holds for all receivers that there are; null where there is none. */
+static void write_sandbox(
+    struct json_writer *writer, const struct metrics *metrics, const struct config *config)
+{
+    static const char *const modes[] = {
+        [SANDBOX_AUTO] = "auto", [SANDBOX_REQUIRED] = "required", [SANDBOX_OFF] = "off"};
+    int64_t receivers = metrics_get(metrics, METRIC_RECEIVERS);
+    json_key(writer, "sandbox");
+    json_object_begin(writer);
+    json_member_text(writer, "mode", modes[config->sandbox]);
+    json_member_int(writer, "receivers", receivers);
+    write_protection(writer, "seccomp", metrics_get(metrics, METRIC_RECEIVERS_SECCOMP), receivers);
+    write_protection(
+        writer, "landlock", metrics_get(metrics, METRIC_RECEIVERS_LANDLOCK), receivers);
+    json_object_end(writer);
+}
+
 /* How what a hook started is killed: null before the engine has begun. */
 static void write_kill(struct json_writer *writer, struct hook_view *view)
 {
@@ -170,6 +196,7 @@ void admin_status(struct admin_request *request)
     write_store(&writer, ready, &error, admin->options.checker);
     write_worker(&writer, &lag);
     write_children(&writer, admin->options.metrics);
+    write_sandbox(&writer, admin->options.metrics, config);
     write_kill(&writer, admin->options.hooks);
     json_key(&writer, "orphaned_jobs");
     json_object_begin(&writer);
@@ -188,6 +215,7 @@ void admin_status(struct admin_request *request)
 
 struct hook_listing {
     const struct config *config;
+    struct hook_view *view;
     struct json_writer *writer;
 };
 
@@ -220,9 +248,23 @@ static void write_recent(struct json_writer *writer, const struct hook_recent *r
     write_milliseconds(writer, "recent_p99_ms", recent->p99_ms);
 }
 
+static void write_mode(
+    struct json_writer *writer, const struct config_hook *hook, struct hook_view *view)
+{
+    struct hook_stream stream = {.copies = 0};
+    json_member_text(writer, "mode", hook->mode == MODE_STREAM ? "stream" : "process");
+    if (hook->mode != MODE_STREAM)
+        return;
+    if (view)
+        hook_view_stream(view, hook->name, &stream);
+    json_member_int(writer, "window", hook->window);
+    json_member_int(writer, "copies", stream.copies);
+    json_member_int(writer, "restarts", stream.restarts);
+}
+
 static int write_hook(
-    struct state_tx *tx, const struct config_hook *hook, struct json_writer *writer,
-    struct error *error)
+    struct state_tx *tx, const struct config_hook *hook, struct hook_view *view,
+    struct json_writer *writer, struct error *error)
 {
     struct hook_counts counts = {0};
     struct hook_recent recent;
@@ -237,6 +279,7 @@ static int write_hook(
     json_member_text(writer, "endpoint", hook->endpoint);
     json_member_bool(writer, "paused", paused);
     json_member_int(writer, "concurrency", hook->concurrency);
+    write_mode(writer, hook, view);
     write_counts(writer, &counts);
     write_recent(writer, &recent);
     json_object_end(writer);
@@ -259,7 +302,7 @@ static int list_hooks(struct state_tx *tx, void *context, struct error *error)
 {
     struct hook_listing *listing = context;
     for (size_t i = 0; i < listing->config->hook_count; i++)
-        if (write_hook(tx, &listing->config->hooks[i], listing->writer, error) != 0)
+        if (write_hook(tx, &listing->config->hooks[i], listing->view, listing->writer, error) != 0)
             return -1;
     return hook_visit_orphans(tx, listing->config, write_gone_hook, listing->writer, error);
 }
@@ -270,7 +313,9 @@ void admin_list_hooks(struct admin_request *request)
     struct admin_list list;
     admin_list_begin(&list, ADMIN_PAGE_MAX);
     struct hook_listing listing = {
-        .config = admin_lock_config(request->admin), .writer = &list.writer};
+        .config = admin_lock_config(request->admin),
+        .view = request->admin->options.hooks,
+        .writer = &list.writer};
     int outcome = state_read(request->admin->options.state, list_hooks, &listing, &error);
     admin_unlock_config(request->admin);
     if (outcome == 0)
@@ -282,6 +327,7 @@ void admin_list_hooks(struct admin_request *request)
 
 struct hook_change {
     const struct config_hook *hook;
+    struct hook_view *view;
     bool paused;
     struct json_writer *writer;
 };
@@ -291,7 +337,7 @@ static int change_hook(struct state_tx *tx, void *context, struct error *error)
     struct hook_change *change = context;
     if (state_hook_set_paused(tx, change->hook->name, change->paused, error) != 0)
         return -1;
-    return write_hook(tx, change->hook, change->writer, error);
+    return write_hook(tx, change->hook, change->view, change->writer, error);
 }
 
 static void set_paused(struct admin_request *request, bool paused)
@@ -301,7 +347,8 @@ static void set_paused(struct admin_request *request, bool paused)
     struct json_writer writer;
     buffer_init(&json, ADMIN_ANSWER_MAX_BYTES);
     json_writer_init(&writer, &json);
-    struct hook_change change = {.paused = paused, .writer = &writer};
+    struct hook_change change = {
+        .view = request->admin->options.hooks, .paused = paused, .writer = &writer};
     change.hook = config_hook(admin_lock_config(request->admin), request->parameter);
     int outcome = change.hook == NULL
                       ? error_set(&error, ERROR_NOT_FOUND, "There is no hook of that name.")

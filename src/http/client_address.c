@@ -14,17 +14,21 @@ enum { CHAIN_MAX_BYTES = 64 * 1024 };
 
 static const char unknown[] = "unknown";
 
+bool client_address_is_proxy(
+    const struct config_proxies *proxies, const unsigned char address[static 16])
+{
+    for (size_t i = 0; i < proxies->count; i++)
+        if (config_network_holds(&proxies->networks[i], address))
+            return true;
+    return false;
+}
+
 static bool is_trusted(const struct config_proxies *proxies, const char *address)
 {
     unsigned char bytes[16];
     if (strcmp(address, "unix") == 0)
         return proxies->unix_sockets;
-    if (!config_parse_address(address, bytes))
-        return false;
-    for (size_t i = 0; i < proxies->count; i++)
-        if (config_network_holds(&proxies->networks[i], bytes))
-            return true;
-    return false;
+    return config_parse_address(address, bytes) && client_address_is_proxy(proxies, bytes);
 }
 
 /* "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1", with quotes or without:

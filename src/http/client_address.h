@@ -20,6 +20,10 @@ void client_address_resolve(
     const struct config_proxies *proxies, const struct http_request *request,
     char out[static CLIENT_ADDRESS_BYTES]);
 
+/* The address (IPv4 mapped) is a trusted proxy's. */
+bool client_address_is_proxy(
+    const struct config_proxies *proxies, const unsigned char address[static 16]);
+
 /* The rule itself, on texts: `chain` is the comma-separated list as the headers had it, already
  * reduced to addresses; used by the above and by its tests. */
 void client_address_from_chain(

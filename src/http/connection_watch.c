@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,9 +16,10 @@
 
 #include "callbackd/clock.h"
 #include "callbackd/log.h"
+#include "callbackd/os.h"
 #include "civetweb/renamed_calls.h"
-
-enum connection_state { CONNECTION_NONE, CONNECTION_BUSY, CONNECTION_IDLE, CONNECTION_ENDING };
+#include "connection_accept.h"
+#include "connection_crowd.h"
 
 /* Of an answer that is to be given later: a futex word. */
 enum later { LATER_NONE, LATER_OPEN, LATER_AWAITED };
@@ -27,8 +29,8 @@ enum {
     STOP_PATIENCE_MS = 1000,    /* for a connection that does not end by itself at stop */
     LINGER_MS = 2000,           /* for a peer that goes on sending after the answer */
     LINGER_MAX_BYTES = 1 << 26, /* likewise */
-    ACCEPT_PAUSE_MS = 50,       /* when descriptors or memory are short */
-    ACCEPT_WARNING_MS = 10000   /* at most one line in this time */
+    LAST_WORD_MS = 1000,        /* for a peer to take the answer with which it is to end */
+    HANDSHAKE_LOOK_MS = 2000    /* civetweb's would be 50 for each of a thousand threads */
 };
 
 enum phase {
@@ -44,19 +46,20 @@ enum phase {
 struct connection_thread {
     struct connection_watch *watch;
     enum phase phase;
+    int64_t turn_ms;        /* monotonic: when the phase began that is the peer's to end */
     int64_t deadline_ms;    /* monotonic; unless PHASE_NONE and PHASE_START */
-    int64_t warned_ms;      /* accepting thread: when a failure was last logged */
+    int64_t request_ms;     /* monotonic: when the request began */
     int fd;                 /* of the connection, once it was waited for; -1 */
     SSL *ssl;               /* NULL: plain */
     _Atomic unsigned later; /* enum later */
     int64_t answered_ms;    /* when an answer was last given later; unless that is open */
     bool was_last;          /* likewise: it said that nothing is served after it */
-    const char *headers_end;
     bool headers_fill_buffer;
     bool gives_way;
     bool answers_later; /* the handler that runs leaves the answer to another thread */
     bool timed_out;
     bool serves; /* false: the thread that accepts */
+    bool begun;  /* the handshake is done */
     bool open;
     bool linger;
 };
@@ -71,9 +74,17 @@ static size_t descriptors_max(void)
     return (size_t)limit.rlim_cur;
 }
 
+static void end_memory(struct connection_watch *watch)
+{
+    free(watch->slots);
+    os_close(watch->room_fd);
+    (void)pthread_mutex_destroy(&watch->lock);
+    (void)pthread_cond_destroy(&watch->changed);
+}
+
 int connection_watch_init(struct connection_watch *watch, struct error *error)
 {
-    *watch = (struct connection_watch){0};
+    *watch = (struct connection_watch){.room_fd = -1};
     pthread_condattr_t attributes;
     if (pthread_condattr_init(&attributes))
         return error_set(error, ERROR_MEMORY, "out of memory");
@@ -87,37 +98,21 @@ int connection_watch_init(struct connection_watch *watch, struct error *error)
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
     watch->size = descriptors_max();
-    watch->states = calloc(watch->size, sizeof(*watch->states));
-    if (watch->states)
+    watch->slots = calloc(watch->size, sizeof(*watch->slots));
+    watch->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (watch->slots && watch->room_fd >= 0)
         return 0;
-    (void)pthread_mutex_destroy(&watch->lock);
-    (void)pthread_cond_destroy(&watch->changed);
+    end_memory(watch);
     return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
-static void set_count_locked(struct connection_watch *watch, int64_t count)
-{
-    watch->count = count;
-    if (watch->on_connections)
-        watch->on_connections(watch->context, count);
-}
-
-static bool is_connection(const struct connection_watch *watch, size_t fd)
-{
-    return atomic_load_explicit(&watch->states[fd], memory_order_relaxed) != CONNECTION_NONE;
 }
 
 void connection_watch_fini(struct connection_watch *watch)
 {
-    for (size_t fd = 0; fd < watch->size; fd++) {
-        if (is_connection(watch, fd))
+    for (size_t fd = 0; fd < watch->used; fd++) {
+        if (connection_forget(watch, (int)fd))
             (void)close((int)fd);
     }
-    if (watch->count > 0)
-        set_count_locked(watch, 0);
-    free(watch->states);
-    (void)pthread_mutex_destroy(&watch->lock);
-    (void)pthread_cond_destroy(&watch->changed);
+    end_memory(watch);
 }
 
 int64_t connection_watch_count(struct connection_watch *watch)
@@ -149,8 +144,8 @@ void connection_watch_stop(struct connection_watch *watch)
     (void)pthread_mutex_lock(&watch->lock);
     atomic_store(&watch->stop_by_ms, clock_monotonic_ms() + STOP_PATIENCE_MS);
     /* For reading only: a handler's answer still goes out. */
-    for (size_t fd = 0; fd < watch->size; fd++) {
-        if (is_connection(watch, fd))
+    for (size_t fd = 0; fd < watch->used; fd++) {
+        if (crowd_state(watch, (int)fd) != CONNECTION_NONE)
             (void)shutdown((int)fd, SHUT_RD);
     }
     wait_for_end_locked(watch);
@@ -171,79 +166,6 @@ static void tell_stopper(struct connection_watch *watch)
     (void)pthread_mutex_unlock(&watch->lock);
 }
 
-/* ---- giving way ---- */
-
-/* More than can be served, without those that are about to end. It has to be asked after whatever
- * could be seen by a connection that comes at the same moment: one of both then acts. */
-static bool is_crowded(const struct connection_watch *watch)
-{
-    return atomic_load(&watch->count) - atomic_load(&watch->ending) > watch->threads;
-}
-
-static bool change_state(
-    struct connection_watch *watch, int fd, enum connection_state from, enum connection_state to)
-{
-    unsigned char expected = (unsigned char)from;
-    return atomic_compare_exchange_strong(&watch->states[fd], &expected, (unsigned char)to);
-}
-
-/* What has come already is a request, or the end. */
-static bool has_input(int fd)
-{
-    char byte;
-    return recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0;
-}
-
-/* Its reader finds the end, behind what has come meanwhile. */
-static bool end_idle(struct connection_watch *watch, int fd)
-{
-    if (atomic_load(&watch->states[fd]) != CONNECTION_IDLE || has_input(fd) ||
-        !change_state(watch, fd, CONNECTION_IDLE, CONNECTION_ENDING))
-        return false;
-    atomic_fetch_add(&watch->ending, 1);
-    (void)shutdown(fd, SHUT_RD);
-    return true;
-}
-
-/* By whoever gave its last answer, before its thread may go on. */
-static void becomes_idle(struct connection_watch *watch, int fd)
-{
-    if (fd >= 0 && change_state(watch, fd, CONNECTION_BUSY, CONNECTION_IDLE) && is_crowded(watch))
-        (void)end_idle(watch, fd);
-}
-
-/* The calling thread's connection got the first bytes of a request. */
-static void becomes_busy(struct connection_thread *thread)
-{
-    if (!change_state(thread->watch, thread->fd, CONNECTION_IDLE, CONNECTION_BUSY) &&
-        atomic_load(&thread->watch->states[thread->fd]) == CONNECTION_ENDING)
-        thread->gives_way = true;
-}
-
-/* A busy connection is to end with its answer when others wait. */
-static bool takes_its_leave(struct connection_watch *watch, int fd)
-{
-    if (fd < 0 || !is_crowded(watch) ||
-        !change_state(watch, fd, CONNECTION_BUSY, CONNECTION_ENDING))
-        return false;
-    atomic_fetch_add(&watch->ending, 1);
-    return true;
-}
-
-/* Ends an idle connection, round and round; where there is none, the next that becomes idle sees
- * the crowd. Under the lock no descriptor is closed and none is another's. */
-static void make_one_give_way(struct connection_watch *watch)
-{
-    (void)pthread_mutex_lock(&watch->lock);
-    bool found = false;
-    for (size_t i = 0; i < watch->used && !found; i++) {
-        size_t fd = watch->look_from < watch->used ? watch->look_from : 0;
-        found = end_idle(watch, (int)fd);
-        watch->look_from = fd + 1;
-    }
-    (void)pthread_mutex_unlock(&watch->lock);
-}
-
 /* ---- the calling thread's connection ---- */
 
 void connection_thread_enter(struct connection_watch *watch, bool serves)
@@ -252,16 +174,32 @@ void connection_thread_enter(struct connection_watch *watch, bool serves)
         .watch = watch, .serves = serves, .phase = serves ? PHASE_START : PHASE_NONE, .fd = -1};
 }
 
-static void enter_phase(enum phase phase, int64_t ms)
+/* A phase that began then, and has to be over `ms` later. */
+static void enter_phase_of(enum phase phase, int64_t began_ms, int64_t ms)
 {
     current.phase = phase;
-    current.deadline_ms = clock_monotonic_ms() + ms;
+    current.turn_ms = began_ms;
+    current.deadline_ms = began_ms + ms;
     current.timed_out = false;
+}
+
+static void enter_phase(enum phase phase, int64_t ms)
+{
+    enter_phase_of(phase, clock_monotonic_ms(), ms);
+}
+
+static void request_begins(void)
+{
+    enter_phase(PHASE_HEADERS, current.watch->request_timeout_ms);
+    current.request_ms = current.turn_ms;
 }
 
 void connection_begin(void)
 {
-    enter_phase(PHASE_HEADERS, current.watch->request_timeout_ms);
+    /* A handshake is part of the first request. */
+    if (current.phase != PHASE_HEADERS)
+        request_begins();
+    current.begun = true;
     current.open = true;
 }
 
@@ -275,11 +213,20 @@ void connection_finish(void)
     current.open = false;
 }
 
+/* The first bytes of a request are there. */
+static void note_busy(void)
+{
+    if (!crowd_becomes_busy(current.watch, current.fd))
+        current.gives_way = true;
+}
+
 void connection_handler_begin(void)
 {
     atomic_fetch_add(&current.watch->handling, 1);
+    if (current.phase != PHASE_HEADERS) /* it came with the one before it */
+        request_begins();
     if (current.fd >= 0)
-        becomes_busy(&current); /* it may have come with the one before it */
+        note_busy();
     connection_clear_deadline();
 }
 
@@ -290,14 +237,14 @@ void connection_handler_end(void)
     current.answers_later = false;
     if (answers_later)
         return;
-    becomes_idle(current.watch, current.fd);
+    crowd_becomes_idle(current.watch, current.fd);
     atomic_fetch_sub(&current.watch->handling, 1);
     tell_stopper(current.watch);
 }
 
 bool connection_gives_way(void)
 {
-    if (!current.gives_way && takes_its_leave(current.watch, current.fd))
+    if (!current.gives_way && crowd_takes_its_leave(current.watch, current.fd))
         current.gives_way = true;
     return current.gives_way;
 }
@@ -305,13 +252,17 @@ bool connection_gives_way(void)
 bool connection_was_asked_to_end(void)
 {
     return current.gives_way ||
-           (current.fd >= 0 &&
-            atomic_load(&current.watch->states[current.fd]) == CONNECTION_ENDING);
+           (current.fd >= 0 && crowd_state(current.watch, current.fd) == CONNECTION_ENDING);
 }
 
 void connection_set_deadline(int64_t ms)
 {
     enter_phase(PHASE_TIMED, ms);
+}
+
+void connection_resume_deadline(void)
+{
+    enter_phase_of(PHASE_TIMED, current.request_ms, current.watch->request_timeout_ms);
 }
 
 void connection_clear_deadline(void)
@@ -328,11 +279,6 @@ bool connection_timed_out(void)
 bool connection_headers_fill_buffer(void)
 {
     return current.headers_fill_buffer;
-}
-
-const char *connection_headers_end(void)
-{
-    return current.headers_end;
 }
 
 void connection_linger_on_close(void)
@@ -364,13 +310,13 @@ bool connection_settle(void)
     }
     /* The time that we took is not the peer's. */
     if (waits && current.phase == PHASE_HEADERS)
-        enter_phase(PHASE_HEADERS, current.watch->request_timeout_ms);
+        request_begins();
     return !current.was_last;
 }
 
 bool connection_has_to_end(struct connection_thread *thread)
 {
-    return takes_its_leave(thread->watch, thread->fd);
+    return crowd_takes_its_leave(thread->watch, thread->fd);
 }
 
 static bool send_now(const struct connection_thread *thread, struct bytes answer)
@@ -394,7 +340,7 @@ void connection_answer(struct connection_thread *thread, struct bytes answer, bo
     thread->was_last = sent && is_last;
     thread->answered_ms = clock_monotonic_ms();
     if (!is_last)
-        becomes_idle(watch, thread->fd);
+        crowd_becomes_idle(watch, thread->fd);
     if (atomic_exchange_explicit(&thread->later, LATER_NONE, memory_order_release) == LATER_AWAITED)
         (void)syscall(SYS_futex, &thread->later, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     /* Nobody joins this thread: once the stopper may see that it is done, the watch may be gone. */
@@ -407,50 +353,9 @@ void connection_answer(struct connection_thread *thread, struct bytes answer, bo
 
 /* ---- what civetweb calls in place of the system's functions ---- */
 
-static int remember(struct connection_watch *watch, int fd)
-{
-    if ((size_t)fd >= watch->size)
-        return -1;
-    (void)pthread_mutex_lock(&watch->lock);
-    atomic_store(&watch->states[fd], CONNECTION_BUSY);
-    if ((size_t)fd >= watch->used)
-        watch->used = (size_t)fd + 1;
-    set_count_locked(watch, watch->count + 1);
-    if (is_stopping(watch))
-        (void)shutdown(fd, SHUT_RD);
-    (void)pthread_mutex_unlock(&watch->lock);
-    if (is_crowded(watch))
-        make_one_give_way(watch);
-    return 0;
-}
-
-/* Without a pause the listener, still readable, would keep a CPU busy. */
-static void accept_failed(int errnum)
-{
-    if (errnum != EMFILE && errnum != ENFILE && errnum != ENOBUFS && errnum != ENOMEM)
-        return;
-    int64_t now_ms = clock_monotonic_ms();
-    if (current.warned_ms == 0 || now_ms - current.warned_ms > ACCEPT_WARNING_MS) {
-        current.warned_ms = now_ms;
-        log_warning("cannot accept a connection", LOG_TEXT("error", strerrorname_np(errnum)));
-    }
-    (void)poll(NULL, 0, ACCEPT_PAUSE_MS);
-}
-
 int watched_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
-    int connection = accept4(fd, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (connection >= 0 && remember(current.watch, connection)) {
-        (void)close(connection);
-        connection = -1;
-        errno = ENOMEM;
-    }
-    if (connection < 0)
-        accept_failed(errno);
-    /* civetweb's mg_poll takes an EAGAIN left from here for a failure of its next poll, and
-     * with two listeners readable would then never accept again. */
-    errno = 0;
-    return connection;
+    return connection_accept(current.watch, fd, address, length);
 }
 
 /* At the latest when the server has to be gone. */
@@ -486,53 +391,66 @@ static int deadline_passed(const struct pollfd *waiting)
     return -1;
 }
 
-/*
- * The thread that accepts has to see a stop at once. What it waits for cannot be changed by
- * putting another descriptor in the place of a listener: a poll that has begun goes on with
- * the old one.
- */
-static int poll_listeners(int wake_fd, struct pollfd *fds, nfds_t count, int timeout_ms)
+/* In the phases that are the peer's to end, it may be the one that gives way. */
+static int poll_peer(struct connection_thread *thread, struct pollfd *waiting, int timeout_ms)
 {
-    struct pollfd all[LISTENERS_MAX + 1];
-    memcpy(all, fds, count * sizeof(*fds));
-    all[count] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
-    int ready = poll(all, count + 1, timeout_ms);
-    memcpy(fds, all, count * sizeof(*fds));
-    return ready > 0 && all[count].revents ? 0 : ready;
+    bool is_its_turn = thread->phase == PHASE_HEADERS || thread->phase == PHASE_TIMED;
+    bool writes = (waiting->events & POLLOUT) != 0;
+    bool waits =
+        is_its_turn && crowd_wait_begin(thread->watch, thread->fd, thread->turn_ms, writes);
+    int ready = poll(waiting, 1, timeout_ms);
+    if (waits && !crowd_wait_end(thread->watch, thread->fd))
+        thread->gives_way = true;
+    return ready;
+}
+
+/* Puts into *timeout_ms how long it may wait now. false: its time is over. */
+static bool has_time(struct connection_thread *thread, int *timeout_ms)
+{
+    if (!thread->begun)
+        *timeout_ms = HANDSHAKE_LOOK_MS;
+    if (thread->phase == PHASE_NONE)
+        return true;
+    int64_t left_ms = time_left_ms(thread);
+    if (*timeout_ms < 0 || left_ms < *timeout_ms)
+        *timeout_ms = (int)left_ms;
+    return left_ms > 0;
 }
 
 int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct connection_thread *thread = &current;
-    if (thread->watch && !thread->serves && count <= LISTENERS_MAX)
-        return poll_listeners(thread->watch->wake_fd, fds, count, timeout_ms);
-    if (thread->watch && thread->fd < 0)
+    if (!thread->watch)
+        return poll(fds, count, timeout_ms);
+    if (!thread->serves)
+        return connection_poll_listeners(thread->watch, fds, count, timeout_ms);
+    if (thread->fd < 0)
         thread->fd = fds[0].fd;
-    if (thread->watch && thread->phase == PHASE_START)
-        enter_phase(PHASE_HEADERS, thread->watch->request_timeout_ms);
-    if (thread->phase != PHASE_NONE) {
-        int64_t left_ms = time_left_ms(thread);
-        if (left_ms <= 0)
-            return deadline_passed(fds);
-        if (timeout_ms < 0 || left_ms < timeout_ms)
-            timeout_ms = (int)left_ms;
-    }
-    int ready = poll(fds, count, timeout_ms);
+    if (thread->phase == PHASE_START)
+        request_begins();
+    if (!has_time(thread, &timeout_ms))
+        return deadline_passed(fds);
+    /* Who has to make room is not waited for long: its last answer is worth no more. */
+    bool is_last_word = (fds[0].events & POLLOUT) && connection_was_asked_to_end();
+    if (is_last_word && timeout_ms > LAST_WORD_MS)
+        timeout_ms = LAST_WORD_MS;
+    int ready = poll_peer(thread, fds, timeout_ms);
+    if (ready == 0 && is_last_word && timeout_ms > 0)
+        return deadline_passed(fds);
     if (ready > 0 && thread->phase == PHASE_IDLE)
-        enter_phase(PHASE_HEADERS, thread->watch->request_timeout_ms);
+        request_begins();
     return ready;
 }
 
-static void note_headers(const char *data, ssize_t got, size_t wanted)
+static void note_headers(ssize_t got, size_t wanted)
 {
     /* A TLS record may bring nothing: who was passed over because of it is asked again. */
-    if (got < 0 && current.fd >= 0 && is_crowded(current.watch))
-        (void)end_idle(current.watch, current.fd);
+    if (got < 0 && current.fd >= 0 && crowd_is_there(current.watch))
+        (void)crowd_end_idle(current.watch, current.fd);
     if (got <= 0 || (current.phase != PHASE_HEADERS && current.phase != PHASE_IDLE))
         return;
     if (current.fd >= 0)
-        becomes_busy(&current);
-    current.headers_end = data + got;
+        note_busy();
     current.headers_fill_buffer = (size_t)got == wanted;
 }
 
@@ -549,7 +467,7 @@ ssize_t watched_recv(int fd, void *data, size_t length, int flags)
     if (!connection_settle())
         return end_of_requests();
     ssize_t got = recv(fd, data, length, flags);
-    note_headers(data, got, length);
+    note_headers(got, length);
     return got;
 }
 
@@ -559,7 +477,7 @@ int watched_ssl_read(SSL *ssl, void *data, int length)
         return end_of_requests();
     current.ssl = ssl;
     int got = SSL_read(ssl, data, length);
-    note_headers(data, got, (size_t)length);
+    note_headers(got, (size_t)length);
     return got;
 }
 
@@ -572,13 +490,12 @@ int watched_ssl_pending(const SSL *ssl)
     return SSL_pending(ssl);
 }
 
-/* civetweb has ended our side; the peer sees the answer and then the end. */
-static void linger(const struct connection_watch *watch, int fd)
+static void discard_input(const struct connection_watch *watch, int fd)
 {
     char nobody_reads[8192];
     size_t total = 0;
     int64_t until_ms = clock_monotonic_ms() + LINGER_MS;
-    while (total < LINGER_MAX_BYTES && !is_stopping(watch)) {
+    while (total < LINGER_MAX_BYTES && !is_stopping(watch) && !crowd_is_there(watch)) {
         int64_t left_ms = until_ms - clock_monotonic_ms();
         struct pollfd waiting = {.fd = fd, .events = POLLIN};
         if (left_ms <= 0 || poll(&waiting, 1, (int)left_ms) <= 0)
@@ -590,18 +507,13 @@ static void linger(const struct connection_watch *watch, int fd)
     }
 }
 
-/* Forgotten before it is closed: from then on the number may be another connection's. */
-static bool forget(struct connection_watch *watch, int fd)
+/* civetweb has ended our side; the peer sees the answer and then the end. */
+static void linger(struct connection_watch *watch, int fd)
 {
-    (void)pthread_mutex_lock(&watch->lock);
-    bool known = fd >= 0 && (size_t)fd < watch->size && is_connection(watch, (size_t)fd);
-    if (known) {
-        if (atomic_exchange(&watch->states[fd], CONNECTION_NONE) == CONNECTION_ENDING)
-            atomic_fetch_sub(&watch->ending, 1);
-        set_count_locked(watch, watch->count - 1);
-    }
-    (void)pthread_mutex_unlock(&watch->lock);
-    return known;
+    bool waits = crowd_wait_begin(watch, fd, clock_monotonic_ms(), false);
+    discard_input(watch, fd);
+    if (waits)
+        (void)crowd_wait_end(watch, fd);
 }
 
 int watched_close(int fd)
@@ -612,7 +524,7 @@ int watched_close(int fd)
     (void)connection_settle();
     if (current.linger)
         linger(watch, fd);
-    bool was_connection = forget(watch, fd);
+    bool was_connection = connection_forget(watch, fd);
     int result = close(fd);
     if (was_connection) {
         connection_thread_enter(watch, current.serves);

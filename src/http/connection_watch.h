@@ -5,12 +5,13 @@
  * comes by here (civetweb/renamed_calls.h).
  *
  * civetweb's own timeouts start again with each byte, so a peer that drips holds a thread
- * for ever. Here each phase of a connection has one deadline: a TLS handshake and the
- * first headers; the idle time before a request; the headers from their first byte; and
- * what the handler sets for the body and for the answer.
+ * for ever. Here each phase of a connection has one deadline: a request, from its first
+ * byte to the end of its body (the first one with its TLS handshake); the idle time before
+ * the next; and what the handler sets for the answer.
  *
- * An idle connection holds a thread too. When more connections are open than there are
- * threads, idle ones give way, so that keep-alive never keeps anybody out.
+ * A connection that waits for its peer holds a thread all the same. When more connections are
+ * open than there are threads, idle and slow ones give way (connection_crowd.h). Connections of
+ * a client that has too many are turned away where they are accepted (client_limit.h).
  *
  * An answer may be given later, by another thread (reply.c), while the connection's own
  * thread already waits for the next request: one sleep for each request instead of two.
@@ -32,31 +33,49 @@
 
 #include "callbackd/buffer.h"
 #include "callbackd/error.h"
+#include "callbackd/metrics.h"
 
 enum { LISTENERS_MAX = 64 };
 
+struct client_limit;
+struct connection_slot;
+struct listener_takeover;
+
+/* Of the thread that accepts. */
+struct connection_accepting {
+    int64_t warned_ms;      /* when a failure was last logged */
+    int64_t warned_slow_ms; /* likewise, that slow connections were ended */
+    int64_t cut_told;       /* of `cut`, what that line said */
+};
+
 struct connection_watch {
-    int wake_fd;     /* readable: the accepting thread has to look around; borrowed */
-    int64_t threads; /* connections that can be served at the same time */
+    const struct listener_takeover *listeners; /* borrowed */
+    struct client_limit *clients;              /* borrowed; NULL: no client is limited */
+    struct metrics *metrics;                   /* may be NULL */
+    int64_t threads;                           /* connections that can be served at the same time */
     int64_t request_timeout_ms;
     int64_t idle_timeout_ms;
     void (*on_connections)(void *context, int64_t open); /* under the lock; may be NULL */
     void *context;
 
+    struct connection_accepting accepting;
+    int room_fd;                     /* eventfd: the accepting thread may accept again */
+    atomic_bool pauses;              /* it waits for that */
+    atomic_int_least64_t cut;        /* slow connections that were ended, ever */
     atomic_int_least64_t ending;     /* of `count`: those that give way, and are not closed yet */
     atomic_int_least64_t stop_by_ms; /* monotonic; 0: not stopping */
     atomic_int_least64_t handling;   /* requests with a handler now, or not yet answered */
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;     /* while stopping: `count` or `handling` fell */
-    atomic_uchar *states;       /* enum connection_state, by descriptor; none <-> another: lock */
-    size_t size;                /* descriptors that `states` has room for */
-    size_t used;                /* those from here on have never been a connection; lock */
-    size_t look_from;           /* where the search for an idle one goes on; lock */
-    atomic_int_least64_t count; /* connections open; written under the lock */
+    pthread_cond_t changed;        /* while stopping: `count` or `handling` fell */
+    struct connection_slot *slots; /* by descriptor */
+    size_t size;                   /* descriptors that `slots` has room for */
+    size_t used;                   /* those from here on have never been a connection; lock */
+    size_t look_from;              /* where the search for an idle one goes on; lock */
+    atomic_int_least64_t count;    /* connections open; written under the lock */
 };
 
-/* The six settings are the caller's to fill afterwards, before the server starts. */
+/* The settings, up to `context`, are the caller's to fill afterwards, before the server starts. */
 int connection_watch_init(struct connection_watch *watch, struct error *error);
 /* Closes what civetweb accepted and left in its queue. */
 void connection_watch_fini(struct connection_watch *watch);
@@ -103,13 +122,13 @@ void connection_answer(struct connection_thread *thread, struct bytes answer, bo
 
 /* The phase has to be over in `ms` from now. */
 void connection_set_deadline(int64_t ms);
+/* It has to be over when the request has to, which began with its first byte. */
+void connection_resume_deadline(void);
 void connection_clear_deadline(void);
 /* The last phase ended because its time was over. */
 bool connection_timed_out(void);
 /* What was read last filled civetweb's buffer for headers. */
 bool connection_headers_fill_buffer(void);
-/* Behind the last byte received into civetweb's buffer for headers. */
-const char *connection_headers_end(void);
 /* The peer may still be sending what nobody will read: closing right away would reset the
  * connection and could take the answer with it. Close takes its time, a little. */
 void connection_linger_on_close(void);

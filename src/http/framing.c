@@ -20,13 +20,19 @@ static int refuse(struct error *error, const char *why)
  * one, and between two lines there are two, for CR and LF; any other distance means that it
  * skipped what it should have refused.
  */
-static bool request_line_is_exact(const struct mg_request_info *info)
+struct head {
+    const char *start;
+    const char *end; /* behind the empty line: where the body begins for civetweb */
+};
+
+static bool request_line_is_exact(const struct mg_request_info *info, const struct head *head)
 {
     const char *target_end = info->request_uri + strlen(info->request_uri);
     if (info->query_string)
         target_end = info->query_string + strlen(info->query_string);
     const char *version_start = info->http_version - strlen("HTTP/");
-    return info->request_uri == info->request_method + strlen(info->request_method) + 1 &&
+    return info->request_method == head->start &&
+           info->request_uri == info->request_method + strlen(info->request_method) + 1 &&
            version_start == target_end + 1;
 }
 
@@ -37,40 +43,34 @@ static bool has_space_before_colon(const struct mg_header *header)
 }
 
 /* Where the next line starts, when this one ended with CR LF; else NULL. */
-static const char *next_line(const char *line_end, const char *received_end)
+static const char *next_line(const char *line_end, const struct head *head)
 {
-    if (received_end - line_end < 2 || line_end[0] != '\0' || line_end[1] != '\0')
+    if (head->end - line_end < 2 || line_end[0] != '\0' || line_end[1] != '\0')
         return NULL;
     return line_end + 2;
 }
 
-/* The empty line: civetweb leaves its CR and puts a NUL over its LF. */
-static bool is_empty_line(const char *line, const char *received_end)
+/* The last line, which is empty: civetweb leaves its CR and puts a NUL over its LF. */
+static bool is_last_line(const char *line, const struct head *head)
 {
-    return received_end - line >= 2 && line[0] == '\r' && line[1] == '\0';
+    return head->end - line == 2 && line[0] == '\r' && line[1] == '\0';
 }
 
 static int check_lines(
-    const struct mg_request_info *info, const char *received_end, struct error *error)
+    const struct mg_request_info *info, const struct head *head, struct error *error)
 {
-    if (!request_line_is_exact(info))
+    if (!request_line_is_exact(info, head))
         return refuse(error, "the request line is not method, target and version");
-    const char *line = next_line(info->http_version + strlen(info->http_version), received_end);
-    if (info->num_headers == 0) {
-        /* With no header civetweb has put NULs over the empty line, too. */
-        if (line && next_line(line, received_end))
-            return 0;
-        return refuse(error, "bad header line");
-    }
+    const char *line = next_line(info->http_version + strlen(info->http_version), head);
     for (int i = 0; i < info->num_headers; i++) {
         const struct mg_header *header = &info->http_headers[i];
         if (!line || header->name != line)
             return refuse(error, "header lines must end with CR LF and must not be folded");
         if (has_space_before_colon(header))
             return refuse(error, "white space before the colon of a header");
-        line = next_line(header->value + strlen(header->value), received_end);
+        line = next_line(header->value + strlen(header->value), head);
     }
-    if (!line || !is_empty_line(line, received_end))
+    if (!line || !is_last_line(line, head))
         return refuse(error, "bad header line");
     return 0;
 }
@@ -87,12 +87,22 @@ static bool is_one_of(char c, const char *set)
     return c != '\0' && strchr(set, c) != NULL;
 }
 
+bool framing_is_token_byte(unsigned char byte)
+{
+    return is_alphanumeric((char)byte) || is_one_of((char)byte, "!#$%&'*+-.^_`|~");
+}
+
+bool framing_is_value_byte(unsigned char byte)
+{
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+}
+
 static bool is_token(const char *text)
 {
     if (*text == '\0')
         return false;
     for (; *text; text++) {
-        if (!is_alphanumeric(*text) && !is_one_of(*text, "!#$%&'*+-.^_`|~"))
+        if (!framing_is_token_byte((unsigned char)*text))
             return false;
     }
     return true;
@@ -101,8 +111,7 @@ static bool is_token(const char *text)
 static bool is_field_value(const char *text)
 {
     for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
+        if (!framing_is_value_byte((unsigned char)*text))
             return false;
     }
     return true;
@@ -229,14 +238,16 @@ static int check_length(
 }
 
 int framing_check(
-    const struct mg_request_info *info, const char *received_end, int64_t *body_length_out,
+    const struct mg_request_info *info, struct bytes head, int64_t *body_length_out,
     struct error *error)
 {
+    const char *start = (const char *)head.data;
+    const struct head ends = {.start = start, .end = start + head.length};
     /* There may have been more, dropped by civetweb. */
     if (info->num_headers >= MG_MAX_HEADERS)
         return error_set(
             error, ERROR_HEADERS_TOO_LARGE, "at most %d headers are taken", MG_MAX_HEADERS - 1);
-    if (check_lines(info, received_end, error) || check_target(info, error) ||
+    if (check_lines(info, &ends, error) || check_target(info, error) ||
         check_headers(info, error) || check_host(info, error))
         return -1;
     return check_length(info, body_length_out, error);

@@ -40,7 +40,8 @@ int listener_takeover_init(
             return -1;
     }
     takeover->fds = calloc(count, sizeof(*takeover->fds));
-    if (!takeover->fds)
+    takeover->tls = calloc(count, sizeof(*takeover->tls));
+    if (!takeover->fds || !takeover->tls)
         return error_set(error, ERROR_MEMORY, "out of memory");
     takeover->inert_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (takeover->inert_fd < 0)
@@ -52,6 +53,7 @@ void listener_takeover_fini(struct listener_takeover *takeover)
 {
     os_close(takeover->inert_fd);
     free(takeover->fds);
+    free(takeover->tls);
     *takeover = (struct listener_takeover){.inert_fd = -1};
 }
 
@@ -71,6 +73,15 @@ void listener_takeover_end(struct listener_takeover *takeover)
 {
     starting = NULL;
     takeover->sockets = NULL;
+}
+
+bool listener_takeover_is_tls(const struct listener_takeover *takeover, int fd)
+{
+    for (size_t i = 0; i < takeover->next; i++) {
+        if (takeover->fds[i] == fd)
+            return takeover->tls[i];
+    }
+    return false;
 }
 
 void listener_takeover_drain(struct listener_takeover *takeover)
@@ -100,9 +111,12 @@ int takeover_socket(int domain, int type, int protocol)
         errno = EACCES;
         return -1;
     }
-    int fd = fcntl(starting->sockets[starting->next].fd, F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0)
+    const struct http_socket *socket = &starting->sockets[starting->next];
+    int fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0) {
+        starting->tls[starting->next] = socket->tls;
         starting->fds[starting->next++] = fd;
+    }
     return fd;
 }
 

@@ -15,6 +15,7 @@
 #ifndef CALLBACKD_HTTP_LISTENER_TAKEOVER_H
 #define CALLBACKD_HTTP_LISTENER_TAKEOVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "callbackd/buffer.h"
@@ -26,6 +27,7 @@ struct listener_takeover {
     size_t count;
     size_t next;  /* the one that civetweb gets next */
     int *fds;     /* what it got, `next` of them; civetweb closes them */
+    bool *tls;    /* for each of them */
     int inert_fd; /* an eventfd: never readable until _wake */
 };
 
@@ -42,6 +44,9 @@ int listener_takeover_ports(const struct listener_takeover *takeover, struct buf
 /* Around mg_start, on the calling thread. */
 void listener_takeover_begin(struct listener_takeover *takeover);
 void listener_takeover_end(struct listener_takeover *takeover);
+
+/* Whether civetweb's listener `fd` is one with TLS. */
+bool listener_takeover_is_tls(const struct listener_takeover *takeover, int fd);
 
 /* Put something inert in the place of each of civetweb's listeners: it accepts no more. */
 void listener_takeover_drain(struct listener_takeover *takeover);

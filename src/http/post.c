@@ -13,7 +13,6 @@
 #include "callbackd/json_writer.h"
 #include "callbackd/log.h"
 #include "callbackd/text.h"
-#include "client_address.h"
 #include "headers_json.h"
 #include "receiver_private.h"
 
@@ -34,7 +33,7 @@ struct post {
     struct verify_request verify;
     struct verify_outcome outcome;
     bool verified;
-    char client[CLIENT_ADDRESS_BYTES];
+    struct receiver_client client;
     int64_t received_at_ms;
     struct buffer content_type;
     struct buffer headers_json;
@@ -96,10 +95,11 @@ static struct post *post_allocate(const struct receiver *receiver)
     return post;
 }
 
-/* NULL: no memory. A spare one is not zeroed: what is large is written before it is read. */
+/* Too large for the stack. NULL: no memory. A spare one is not zeroed: what is large is written
+ * before it is read. */
 static struct post *post_new(
     struct receiver *receiver, const struct receiver_endpoint *endpoint,
-    struct http_request *request, const char *rest)
+    struct http_request *request, const char *rest, const char *client)
 {
     struct post *post = (struct post *)spare_take(&receiver->posts);
     if (post == NULL)
@@ -118,7 +118,8 @@ static struct post *post_new(
     body_reader_begin(post->reader, &endpoint->rules);
     post->body_error.code = ERROR_NONE;
     post->reserved_bytes = 0;
-    client_address_resolve(&receiver->options.config->trusted_proxies, request, post->client);
+    text_copy_cut(client, post->client.address, sizeof(post->client.address));
+    post->client.count = NULL;
     post->verify = (struct verify_request){
         .path_rest = rest,
         .path = http_request_path(request),
@@ -126,7 +127,7 @@ static struct post *post_new(
         .header = request_header,
         .certificate = request_certificate,
         .context = request,
-        .client_address = post->client,
+        .client_address = post->client.address,
         .now_ms = post->received_at_ms,
     };
     return post;
@@ -135,6 +136,7 @@ static struct post *post_new(
 static void post_free(struct post *post)
 {
     atomic_fetch_sub(&post->receiver->bodies_in_flight, post->reserved_bytes);
+    client_limit_leave(post->receiver->clients, post->client.count);
     recycle(&post->content_type);
     recycle(&post->body);
     recycle(&post->headers_json);
@@ -172,7 +174,7 @@ static int keep_refused(struct post *post, const struct error *why, struct error
     struct rejected_post rejected = {
         .received_at_ms = post->received_at_ms,
         .endpoint = post->endpoint->config->name,
-        .remote_address = post->client,
+        .remote_address = post->client.address,
         .status = error_info(why->code)->http_status,
         .reason = why->message,
         .has_run = has_run,
@@ -212,18 +214,24 @@ static void note_refused(struct post *post, struct error *error)
         status >= 500 ? "post not stored" : "post refused",
         LOG_TEXT("endpoint", post->endpoint->config->name), LOG_INT("status", status),
         LOG_OPTIONAL("run_id", post->outcome.has_run ? run : NULL),
-        LOG_TEXT("client", post->client), LOG_INT("size", post->body.length), LOG_ERROR(error));
+        LOG_TEXT("client", post->client.address), LOG_INT("size", post->body.length),
+        LOG_ERROR(error));
 }
 
-/* Takes `more` bytes out of the budget of bodies in flight: as they come, because a length is
- * declared for free. */
-static int reserve(struct post *post, int64_t more, struct error *error)
+/* So many bytes of the body in all are taken out of the budget of bodies in flight. */
+static int reserve(void *context, size_t bytes, struct error *error)
 {
+    struct post *post = context;
     int64_t limit = post->receiver->options.config->limits.bodies_in_flight_bytes;
+    int64_t more = (int64_t)bytes - post->reserved_bytes;
+    if (more <= 0)
+        return 0;
     int64_t before = atomic_fetch_add(&post->receiver->bodies_in_flight, more);
-    post->reserved_bytes += more;
-    if (before + more > limit)
+    if (before + more > limit) {
+        atomic_fetch_sub(&post->receiver->bodies_in_flight, more);
         return error_set(error, ERROR_BUSY, "bodies in flight exceed limits.bodies_in_flight");
+    }
+    post->reserved_bytes += more;
     return 0;
 }
 
@@ -232,8 +240,7 @@ static int reserve(struct post *post, int64_t more, struct error *error)
 static int on_progress(void *context, struct bytes body, struct error *error)
 {
     struct post *post = context;
-    if ((int64_t)body.length > post->reserved_bytes &&
-        reserve(post, (int64_t)body.length - post->reserved_bytes, error) != 0)
+    if (reserve(post, body.length, error) != 0)
         return -1;
     if (post->body_error.code == ERROR_NONE)
         body_reader_feed(post->reader, body, &post->body_error);
@@ -260,7 +267,9 @@ static int check_head(struct post *post, struct error *error)
 
 static int read_body(struct post *post, struct error *error)
 {
-    if (http_request_read_body(post->request, &post->body, on_progress, post, error) == 0)
+    const struct http_body_watcher watcher = {
+        .grow = reserve, .progress = on_progress, .context = post};
+    if (http_request_read_body(post->request, &post->body, &watcher, error) == 0)
         return 0;
     /* A body that we cut off ourselves is no fault of the sender, who must not take it for one. */
     if (error->code == ERROR_INVALID && atomic_load(&post->receiver->stopping))
@@ -320,7 +329,7 @@ static int prepare_storing(struct post *post, struct error *error)
         .delivery_id = post->outcome.delivery_id,
         .source = "callback",
         .received_at_ms = post->received_at_ms,
-        .remote_address = post->client,
+        .remote_address = post->client.address,
         .verified_by = post->outcome.verified_by,
         .content_type = buffer_text(&post->content_type),
         .headers_json = buffer_bytes(&post->headers_json),
@@ -415,12 +424,14 @@ static void stored_later(
 
 /* The connection's thread is free for the next request while this one waits for the disk. false:
  * not for this request. Otherwise the post is not the caller's any more. */
-static bool store_later(struct post *post)
+static bool store_later(struct post *post, struct receiver_client *client)
 {
     struct error error = {0};
     if (!http_reply_later(post->request, &post->reply))
         return false;
     post->request = NULL;
+    post->client.count = client->count;
+    client->count = NULL;
     atomic_fetch_add(&post->receiver->requests, 1);
     if (result_log_append_later(
             post->receiver->options.log, &post->stored, stored_later, post, &error) != 0)
@@ -430,13 +441,13 @@ static bool store_later(struct post *post)
 
 void post_handle(
     struct receiver *receiver, const struct receiver_endpoint *endpoint,
-    struct http_request *request, const char *rest)
+    struct http_request *request, const char *rest, struct receiver_client *client)
 {
     if (strcmp(http_request_method(request), "POST") != 0) {
         http_respond_problem(request, ERROR_METHOD, "Results are posted here.", "POST");
         return;
     }
-    struct post *post = post_new(receiver, endpoint, request, rest); /* too large for the stack */
+    struct post *post = post_new(receiver, endpoint, request, rest, client->address);
     struct error error = {0};
     if (post == NULL) {
         http_respond_problem(request, ERROR_MEMORY, "There is no memory for this now.", NULL);
@@ -455,7 +466,7 @@ void post_handle(
         refuse(post, &error);
         return;
     }
-    if (store_later(post))
+    if (store_later(post, client))
         return;
     struct result_receipt receipt;
     if (result_log_append(receiver->options.log, &post->stored, &receipt, &error) == 0)

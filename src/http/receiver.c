@@ -48,7 +48,8 @@ static const struct receiver_endpoint *route(
     return NULL;
 }
 
-static void answer(struct receiver *receiver, struct http_request *request)
+static void answer(
+    struct receiver *receiver, struct http_request *request, struct receiver_client *client)
 {
     const char *path = http_request_path(request);
     if (strcmp(path, "/healthz") == 0 && is_probe(request)) {
@@ -62,17 +63,34 @@ static void answer(struct receiver *receiver, struct http_request *request)
     const char *rest = "";
     const struct receiver_endpoint *endpoint = route(receiver, path, &rest);
     if (endpoint != NULL)
-        post_handle(receiver, endpoint, request, rest);
+        post_handle(receiver, endpoint, request, rest, client);
     else
         http_respond_problem(request, ERROR_NOT_FOUND, "There is nothing at this path.", NULL);
+}
+
+/* Nothing of it was looked at: it is not kept, and has no line of its own. */
+static void turn_away(
+    struct receiver *receiver, struct http_request *request, const struct receiver_client *client)
+{
+    client_limit_note_refusal(receiver->clients, METRIC_REQUESTS_LIMITED, client->count);
+    http_respond_problem(
+        request, ERROR_TOO_MANY, "Too many requests of this client are under way.", NULL);
 }
 
 static void handle(struct http_request *request, void *context)
 {
     struct receiver *receiver = ((struct receiver_group *)context)->receiver;
+    struct receiver_client client;
     atomic_fetch_add(&receiver->requests, 1);
     metrics_add(receiver->options.metrics, METRIC_REQUESTS, 1);
-    answer(receiver, request);
+    client_address_resolve(&receiver->options.config->trusted_proxies, request, client.address);
+    client.count =
+        client_limit_request(receiver->clients, http_request_peer(request), client.address);
+    if (client_limit_is_over(receiver->clients, client.count))
+        turn_away(receiver, request, &client);
+    else
+        answer(receiver, request, &client);
+    client_limit_leave(receiver->clients, client.count);
     atomic_fetch_sub(&receiver->requests, 1);
 }
 
@@ -157,6 +175,8 @@ static int start_server(
         .connections = config->limits.connections / (int)receiver->group_count,
         .request_timeout_ms = config->limits.request_timeout_ms,
         .idle_timeout_ms = config->limits.idle_timeout_ms,
+        .clients = receiver->clients,
+        .metrics = receiver->options.metrics,
         .headers_max_bytes = HEADERS_MAX_BYTES,
         .handler = handle,
         .context = &receiver->groups[group],
@@ -216,7 +236,11 @@ struct receiver *receiver_start(const struct receiver_options *options, struct e
     }
     receiver->options = *options;
     spare_init(&receiver->posts, POSTS_SPARE_MAX);
-    if (prepare_endpoints(receiver, error) != 0 || start_servers(receiver, error) != 0) {
+    receiver->clients = client_limit_create(
+        &options->config->trusted_proxies, options->config->limits.connections_per_client,
+        options->metrics, error);
+    if (receiver->clients == NULL || prepare_endpoints(receiver, error) != 0 ||
+        start_servers(receiver, error) != 0) {
         receiver_stop(receiver);
         return NULL;
     }
@@ -252,6 +276,7 @@ void receiver_stop(struct receiver *receiver)
     for (size_t i = 0; i < receiver->endpoint_count; i++)
         verifier_free(receiver->endpoints[i].verifier);
     spare_fini(&receiver->posts, post_end);
+    client_limit_free(receiver->clients);
     free(receiver->groups);
     free(receiver->endpoints);
     free(receiver);

@@ -9,6 +9,8 @@
 #include "callbackd/receiver.h"
 #include "callbackd/spare.h"
 #include "callbackd/verify.h"
+#include "client_address.h"
+#include "client_limit.h"
 #include "server.h"
 
 /* An endpoint made ready: read-only after start. */
@@ -26,8 +28,15 @@ struct receiver_group {
     _Atomic int64_t connections;
 };
 
+/* Who a request is from. */
+struct receiver_client {
+    char address[CLIENT_ADDRESS_BYTES];
+    struct client_count *count; /* what the request is counted by; left with it; may be NULL */
+};
+
 struct receiver {
     struct receiver_options options;
+    struct client_limit *clients;
     struct receiver_endpoint *endpoints;
     size_t endpoint_count;
     struct receiver_group *groups;
@@ -38,10 +47,11 @@ struct receiver {
     struct spare_stack posts;         /* struct post, for the next requests */
 };
 
-/* Takes one request for an endpoint to its answer. `rest` is what follows the endpoint's path. */
+/* Takes one request for an endpoint to its answer. `rest` is what follows the endpoint's path.
+ * Takes the client's count where the answer is given later. */
 void post_handle(
     struct receiver *receiver, const struct receiver_endpoint *endpoint,
-    struct http_request *request, const char *rest);
+    struct http_request *request, const char *rest, struct receiver_client *client);
 
 enum { POSTS_SPARE_MAX = 64 };
 /* For spare_fini of receiver->posts. */

@@ -27,7 +27,11 @@ static void give(
 {
     /* Meanwhile the server may have been told to drain, or may have too many connections. */
     bool is_last = atomic_load(&reply->server->draining) || connection_has_to_end(reply->thread);
-    const struct response_form form = {.keep = !is_last, .is_1_0 = reply->is_1_0};
+    const struct response_form form = {
+        .keep = !is_last,
+        .is_1_0 = reply->is_1_0,
+        .standing = reply->server->standing_headers,
+    };
     CLEANUP_BUFFER struct buffer answer;
     buffer_init(&answer, RESPONSE_HEAD_MAX_BYTES);
     (void)buffer_reserve(&answer, RESPONSE_HEAD_USUAL_BYTES);

@@ -4,11 +4,11 @@
 #include <strings.h>
 
 #include "callbackd/text.h"
+#include "chunked.h"
+#include "civetweb/inside.h"
 #include "framing.h"
 #include "server_private.h"
 #include "tls.h"
-
-enum { BODY_PIECE_BYTES = 16384 };
 
 const char *http_request_method(const struct http_request *request)
 {
@@ -89,8 +89,7 @@ static bool name_is(struct bytes raw, const char *name)
     return same;
 }
 
-bool http_request_parameter(
-    const struct http_request *request, const char *name, struct buffer *out)
+int http_request_parameter(const struct http_request *request, const char *name, struct buffer *out)
 {
     const char *at = http_request_query(request);
     while (*at) {
@@ -99,12 +98,12 @@ bool http_request_parameter(
         size_t name_length = equals ? (size_t)(equals - at) : length;
         if (name_is(bytes_of(at, name_length), name)) {
             size_t skip = equals ? name_length + 1 : length;
-            return text_percent_decode(bytes_of(at + skip, length - skip), true, out);
+            return text_percent_decode(bytes_of(at + skip, length - skip), true, out) ? 1 : -1;
         }
         at += length;
         at += *at == '&';
     }
-    return false;
+    return 0;
 }
 
 /* ---- the body ---- */
@@ -129,83 +128,141 @@ static int read_failed(const struct http_request *request, struct error *error)
     if (connection_was_asked_to_end())
         return error_set(error, ERROR_BUSY, "the connection had to end before the body did");
     if (request->body_length == FRAMING_CHUNKED)
-        return error_set(error, ERROR_INVALID, "the body ended early or is badly chunked");
+        return error_set(error, ERROR_INVALID, "the body ended early");
     return error_set(error, ERROR_INVALID, "the body is shorter than its Content-Length");
 }
 
+/* A body being read. */
+struct reading {
+    struct http_request *request;
+    struct buffer *out;
+    const struct http_body_watcher *watcher; /* may be NULL */
+    struct chunked chunked;
+    int64_t left; /* of one whose length is known */
+    bool is_chunked;
+};
+
 /* Room for the next piece: it grows with what has come, for a length is declared for free. */
-static int make_room(struct buffer *out, size_t wanted, size_t *room_out, struct error *error)
+static int make_room(
+    const struct reading *reading, size_t wanted, size_t *room_out, struct error *error)
 {
-    size_t room = out->length > BODY_PIECE_BYTES ? out->length : BODY_PIECE_BYTES;
+    struct buffer *out = reading->out;
+    const struct http_body_watcher *watcher = reading->watcher;
+    size_t room = out->length > HTTP_BODY_PIECE_BYTES ? out->length : HTTP_BODY_PIECE_BYTES;
     if (room > wanted)
         room = wanted;
     if (room > out->max - out->length)
         room = out->max - out->length;
     *room_out = room;
-    if (room > 0 && buffer_reserve(out, room))
+    if (room == 0)
+        return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", out->max);
+    if (watcher && out->length + room > HTTP_BODY_PIECE_BYTES &&
+        watcher->grow(watcher->context, out->length + room, error) != 0)
+        return -1;
+    if (buffer_reserve(out, room) != 0)
         return error_set(error, ERROR_MEMORY, "no memory for the body");
     return 0;
 }
 
-/* Is there more of a chunked body than may come? */
-static int expect_end(struct http_request *request, const struct buffer *out, struct error *error)
+/* The next piece, straight to where it stays. 1: got some; -1: error. */
+static int read_data(
+    const struct reading *reading, int64_t wanted, size_t *got_out, struct error *error)
 {
-    char byte;
-    int got = mg_read(request->connection, &byte, 1);
-    if (got > 0)
-        return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", out->max);
-    return got < 0 ? read_failed(request, error) : 0;
-}
-
-/* The next piece, straight to where it stays. 1: got some; 0: the end; -1: error. */
-static int read_piece(
-    struct http_request *request, struct buffer *out, int64_t *left, struct error *error)
-{
-    bool chunked = request->body_length == FRAMING_CHUNKED;
+    struct buffer *out = reading->out;
     size_t room = 0;
-    if (!chunked && *left == 0)
-        return 0;
-    if (make_room(out, chunked ? SIZE_MAX : (size_t)*left, &room, error))
+    if (make_room(reading, (size_t)wanted, &room, error))
         return -1;
-    if (room == 0)
-        return expect_end(request, out, error);
-    int got = mg_read(request->connection, out->data + out->length, room);
-    if (got == 0 && chunked)
-        return 0;
-    /* 0 before a declared end: civetweb is stopping, or the peer is gone. */
+    int got = mg_read(reading->request->connection, out->data + out->length, room);
+    /* 0 before the end: civetweb is stopping, or the peer is gone. */
     if (got <= 0)
-        return read_failed(request, error);
+        return read_failed(reading->request, error);
     out->length += (size_t)got;
     out->data[out->length] = '\0';
-    *left -= got;
+    *got_out = (size_t)got;
     return 1;
 }
 
-static int read_pieces(
-    struct http_request *request, struct buffer *out, http_body_progress *progress, void *context,
-    struct error *error)
+/* Up to the data of the next chunk, or the end of them all. */
+static int read_chunk_lines(struct reading *reading, struct error *error)
 {
-    int64_t left = request->body_length;
+    struct chunked *chunked = &reading->chunked;
+    while (chunked_data_left(chunked) == 0 && !chunked_is_at_end(chunked)) {
+        unsigned char byte = 0;
+        if (mg_read(reading->request->connection, &byte, 1) != 1)
+            return read_failed(reading->request, error);
+        if (chunked_take(chunked, byte, error))
+            return -1;
+    }
+    return 0;
+}
+
+/* As read_data; 0: the end. */
+static int read_chunk_piece(struct reading *reading, struct error *error)
+{
+    struct chunked *chunked = &reading->chunked;
+    const struct buffer *out = reading->out;
+    size_t got = 0;
+    if (read_chunk_lines(reading, error))
+        return -1;
+    if (chunked_is_at_end(chunked)) {
+        civetweb_end_body(reading->request->connection);
+        return 0;
+    }
+    int64_t left = chunked_data_left(chunked);
+    /* What is declared and can never be taken need not come. */
+    if ((uint64_t)left > out->max - out->length)
+        return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", out->max);
+    int result = read_data(reading, left, &got, error);
+    if (result > 0)
+        chunked_skip(chunked, (int64_t)got);
+    return result;
+}
+
+/* Of a body whose length is known. */
+static int read_piece(struct reading *reading, struct error *error)
+{
+    size_t got = 0;
+    if (reading->left == 0)
+        return 0;
+    int result = read_data(reading, reading->left, &got, error);
+    reading->left -= (int64_t)got;
+    return result;
+}
+
+static int read_pieces(struct reading *reading, struct error *error)
+{
+    const struct http_body_watcher *watcher = reading->watcher;
     int got = 0;
-    while ((got = read_piece(request, out, &left, error)) > 0) {
-        if (progress && progress(context, buffer_bytes(out), error))
+    chunked_init(&reading->chunked);
+    if (reading->is_chunked)
+        civetweb_read_undecoded(reading->request->connection);
+    while ((got = reading->is_chunked ? read_chunk_piece(reading, error)
+                                      : read_piece(reading, error)) > 0) {
+        if (watcher && watcher->progress(watcher->context, buffer_bytes(reading->out), error) != 0)
             return -1;
     }
     return got;
 }
 
 int http_request_read_body(
-    struct http_request *request, struct buffer *out, http_body_progress *progress, void *context,
+    struct http_request *request, struct buffer *out, const struct http_body_watcher *watcher,
     struct error *error)
 {
+    struct reading reading = {
+        .request = request,
+        .out = out,
+        .watcher = watcher,
+        .left = request->body_length,
+        .is_chunked = request->body_length == FRAMING_CHUNKED,
+    };
     if (request->body_is_read)
         return 0;
     if (request->body_length > 0 && (uint64_t)request->body_length > out->max - out->length)
         return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", out->max);
-    connection_set_deadline(request->server->request_timeout_ms);
+    connection_resume_deadline();
     int result = send_continue(request, error);
     if (result == 0)
-        result = read_pieces(request, out, progress, context, error);
+        result = read_pieces(&reading, error);
     connection_clear_deadline();
     request->body_is_read = result == 0;
     return result;

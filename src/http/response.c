@@ -33,6 +33,7 @@ static const char *status_text(int status)
         {304, "Not Modified"},
         {307, "Temporary Redirect"},
         {308, "Permanent Redirect"},
+        {429, "Too Many Requests"},
         {505, "HTTP Version Not Supported"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -76,7 +77,7 @@ static bool client_keeps(const struct http_request *request)
 
 bool response_keeps_connection(const struct http_request *request)
 {
-    return !request->framing_is_bad && request->body_is_read &&
+    return !request->framing_is_bad && !request->is_last && request->body_is_read &&
            !atomic_load(&request->server->draining) && !connection_gives_way() &&
            client_keeps(request);
 }
@@ -125,22 +126,34 @@ static void append_date(struct buffer *out)
     buffer_append_text(out, " GMT\r\n");
 }
 
-/* A value may come from data; a line break in it would start a header, or an answer. */
-static bool is_one_line(const char *text)
+/* A value may come from data; a line break in it would start a header, or an answer, and other
+ * control bytes are no part of a header either. */
+static bool is_header_text(const char *text)
 {
-    return strpbrk(text, "\r\n") == NULL;
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
 }
 
 static void append_header(struct buffer *out, const char *name, const char *value)
 {
-    if (!is_one_line(name) || !is_one_line(value)) {
-        log_error("a header with a line break was not sent", LOG_TEXT("name", name));
+    if (!is_header_text(name) || !is_header_text(value)) {
+        log_error("a header with a control byte was not sent", LOG_TEXT("name", name));
         return;
     }
     buffer_append_text(out, name);
     buffer_append_text(out, ": ");
     buffer_append_text(out, value);
     buffer_append_text(out, "\r\n");
+}
+
+static bool has_header(const struct http_header *headers, const char *name)
+{
+    for (; headers && headers->name; headers++)
+        if (strcasecmp(headers->name, name) == 0)
+            return true;
+    return false;
 }
 
 static bool status_has_body(int status)
@@ -164,8 +177,11 @@ void response_append_head(
             append_header(out, "Content-Type", content_type);
     }
     append_header(out, "Cache-Control", "no-store");
-    for (; headers && headers->name; headers++)
-        append_header(out, headers->name, headers->value);
+    for (const struct http_header *own = headers; own && own->name; own++)
+        append_header(out, own->name, own->value);
+    for (const struct http_header *header = form->standing; header && header->name; header++)
+        if (!has_header(headers, header->name))
+            append_header(out, header->name, header->value);
     if (!form->keep)
         append_header(out, "Connection", "close");
     else if (form->is_1_0)
@@ -226,6 +242,7 @@ void http_respond(
     const struct response_form form = {
         .keep = keep,
         .is_1_0 = keep && strcmp(request->info->http_version, "1.0") == 0,
+        .standing = request->server->standing_headers,
     };
     if (!keep)
         close_connection(request);
@@ -305,5 +322,15 @@ void http_respond_problem(
 {
     struct problem problem;
     problem_init_error(&problem, code, detail, allow);
+    respond_problem(request, &problem);
+}
+
+void http_respond_slow_down(struct http_request *request, const char *detail, int retry_after_s)
+{
+    struct problem problem;
+    request->is_last = true;
+    problem_init(&problem, 429, "Too Many Requests", detail);
+    (void)snprintf(problem.retry_after, sizeof(problem.retry_after), "%d", retry_after_s);
+    problem.headers[0] = (struct http_header){"Retry-After", problem.retry_after};
     respond_problem(request, &problem);
 }

@@ -16,7 +16,8 @@ enum { RESPONSE_HEAD_MAX_BYTES = 64 * 1024, RESPONSE_HEAD_USUAL_BYTES = 1024 };
 /* What an answer has to say about its connection. */
 struct response_form {
     bool keep;
-    bool is_1_0; /* of a client that has to be told of `keep` */
+    bool is_1_0;                        /* of a client that has to be told of `keep` */
+    const struct http_header *standing; /* the server's; NULL: none */
 };
 
 /* May the connection go on after the answer to this request? */

@@ -9,8 +9,12 @@
 
 #include "callbackd/log.h"
 #include "callbackd/os.h"
+#include "civetweb/inside.h"
 #include "framing.h"
 #include "server_private.h"
+
+/* More than connection_poll_listeners lets wait, and one of each listener: nothing blocks there. */
+#define CONNECTION_QUEUE "128"
 
 enum {
     CONNECTIONS_MAX = 1024,
@@ -60,7 +64,8 @@ static void refuse(struct http_request *request, const struct error *error)
 static void serve(struct http_request *request)
 {
     struct error error;
-    if (framing_check(request->info, connection_headers_end(), &request->body_length, &error)) {
+    struct bytes head = civetweb_head(request->connection);
+    if (framing_check(request->info, head, &request->body_length, &error)) {
         refuse(request, &error);
         return;
     }
@@ -234,6 +239,8 @@ static int start_civetweb(
         numbers.request_timeout,
         "keep_alive_timeout_ms",
         numbers.idle_timeout,
+        "connection_queue",
+        CONNECTION_QUEUE,
         "enable_keep_alive",
         "yes",
         "tcp_nodelay",
@@ -266,7 +273,9 @@ static int start_civetweb(
 static void watch_configure(struct http_server *server, const struct http_server_options *options)
 {
     server->watch_ready = true;
-    server->watch.wake_fd = server->listeners.inert_fd;
+    server->watch.listeners = &server->listeners;
+    server->watch.clients = options->clients;
+    server->watch.metrics = options->metrics;
     server->watch.threads = options->connections;
     server->watch.request_timeout_ms = options->request_timeout_ms;
     server->watch.idle_timeout_ms = options->idle_timeout_ms;
@@ -309,6 +318,7 @@ struct http_server *http_server_start(
     server->handler = options->handler;
     server->context = options->context;
     server->request_timeout_ms = options->request_timeout_ms;
+    server->standing_headers = options->standing_headers;
     server->listeners.inert_fd = -1;
     if (start(server, options, error)) {
         http_server_stop(server);

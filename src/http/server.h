@@ -23,8 +23,11 @@
 #include "callbackd/buffer.h"
 #include "callbackd/error.h"
 
+struct client_limit;
 struct http_server;
 struct http_request;
+struct http_header;
+struct metrics;
 
 /* A listening, non-blocking socket. Borrowed: the server works on its own duplicate, and
  * closing that does not stop the socket from listening elsewhere. */
@@ -50,10 +53,15 @@ struct http_server_options {
     const struct http_socket *sockets;
     size_t socket_count; /* 1 to 64 */
     struct http_tls tls;
-    int connections;            /* threads: 1 to 1024 */
-    int64_t request_timeout_ms; /* headers, and body as a whole, each within this */
-    int64_t idle_timeout_ms;    /* between requests of a connection */
-    size_t headers_max_bytes;   /* request line and headers; more is 431. 1 KiB to 1 MiB */
+    int connections;              /* threads: 1 to 1024 */
+    int64_t request_timeout_ms;   /* for a whole request: handshake, headers and body */
+    int64_t idle_timeout_ms;      /* between requests of a connection */
+    struct client_limit *clients; /* borrowed; NULL: no client is limited */
+    struct metrics *metrics;      /* may be NULL */
+    size_t headers_max_bytes;     /* request line and headers; more is 431. 1 KiB to 1 MiB */
+    /* Sent with each answer that does not set them itself; ends with a NULL name, and outlives
+     * the server. NULL: none. */
+    const struct http_header *standing_headers;
     http_handler *handler;
     void *context;
     /* Called when the count of open connections changes, under a lock; may be NULL. */
@@ -101,24 +109,33 @@ bool http_request_client_certificate(
 /* Declared by Content-Length; -1 when chunked; 0 when there is no body. */
 int64_t http_request_body_length(const struct http_request *request);
 
-/* Appends the decoded query parameter; false when it is absent or badly escaped. */
-bool http_request_parameter(
+/* Appends the decoded query parameter, the first of that name. 1: it is there; 0: it is absent; -1:
+ * it is badly escaped, or longer than the buffer may become. */
+int http_request_parameter(
     const struct http_request *request, const char *name, struct buffer *out);
 
-/* Called as the body grows: `body` is all of it so far. Not 0 ends the reading: the value
- * is -1 with `error` filled. */
-typedef int http_body_progress(void *context, struct bytes body, struct error *error);
+enum { HTTP_BODY_PIECE_BYTES = 16384 };
+
+/* Who watches a body as it comes. What is not 0 ends the reading: it is -1, with `error` filled. */
+struct http_body_watcher {
+    /* Before it goes on until there are so many bytes in all; not asked for the first
+     * HTTP_BODY_PIECE_BYTES. */
+    int (*grow)(void *context, size_t bytes, struct error *error);
+    /* After each piece: `body` is all of it so far. */
+    int (*progress)(void *context, struct bytes body, struct error *error);
+    void *context;
+};
 
 /*
- * Reads the whole body into `out` (appended, bounded by its maximum), calling `progress`
- * (may be NULL) after each piece. Fails with ERROR_TOO_LARGE (at once where the length is
- * declared), ERROR_TIMEOUT (the deadline of the whole body), ERROR_INVALID (bad chunking,
+ * Reads the whole body into `out` (appended, bounded by its maximum), telling `watcher` (may be
+ * NULL) of it. Fails with ERROR_TOO_LARGE (at once where the length is
+ * declared), ERROR_TIMEOUT (the deadline of the whole request), ERROR_INVALID (bad chunking,
  * or the peer ended early), ERROR_BUSY (the connection had been asked to give way before the
- * request came), or what `progress` said. After a failure the connection is
+ * request came), or what the watcher said. After a failure the connection is
  * closed once the handler has answered.
  */
 int http_request_read_body(
-    struct http_request *request, struct buffer *out, http_body_progress *progress, void *context,
+    struct http_request *request, struct buffer *out, const struct http_body_watcher *watcher,
     struct error *error);
 
 /* ---- the answer ---- */
@@ -142,6 +159,10 @@ void http_respond_json(struct http_request *request, int status, const struct bu
  * `Retry-After` with 429 and 503, `Allow` with 405 (allow may be NULL otherwise). */
 void http_respond_problem(
     struct http_request *request, enum error_code code, const char *detail, const char *allow);
+
+/* 429 with problem+json and `Retry-After: retry_after_s`; the connection ends with it, so that
+ * going on costs a new one. */
+void http_respond_slow_down(struct http_request *request, const char *detail, int retry_after_s);
 
 /* ---- an answer that is given later ---- */
 

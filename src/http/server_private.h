@@ -18,6 +18,7 @@ struct http_server {
     http_handler *handler;
     void *context;
     int64_t request_timeout_ms;
+    const struct http_header *standing_headers; /* NULL: none */
     atomic_bool started;
     atomic_bool draining;
     bool library_ready; /* mg_init_library was called */
@@ -36,6 +37,7 @@ struct http_request {
     int64_t body_length; /* FRAMING_CHUNKED, or bytes */
     bool body_is_read;   /* to its end, or there is none */
     bool framing_is_bad; /* neither body nor next request can be found */
+    bool is_last;        /* the connection ends with its answer */
     bool answered;
 };
 

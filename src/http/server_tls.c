@@ -28,10 +28,12 @@ int server_tls_init(struct server_tls *tls, const struct http_tls *material, str
     SSL_CTX *front = tls_context_create(material, error);
     if (!front)
         return -1;
-    if (pthread_mutex_init(&tls->lock, NULL)) {
+    if (pthread_mutex_init(&tls->lock, NULL) ||
+        tls_tickets_init(&tls->tickets, TLS_TICKET_PERIOD_MS, error)) {
         SSL_CTX_free(front);
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
+    tls_tickets_use(&tls->tickets, front);
     (void)SSL_CTX_up_ref(front);
     tls->front = tls->current = front;
     SSL_CTX_set_client_hello_cb(front, choose_context, tls);
@@ -46,6 +48,7 @@ int server_tls_exchange(
     SSL_CTX *made = tls_context_create(material, error);
     if (!made)
         return -1;
+    tls_tickets_use(&tls->tickets, made);
     (void)pthread_mutex_lock(&tls->lock);
     SSL_CTX *old = tls->current;
     tls->current = made;
@@ -61,5 +64,6 @@ void server_tls_fini(struct server_tls *tls)
     SSL_CTX_free(tls->current);
     SSL_CTX_free(tls->front);
     (void)pthread_mutex_destroy(&tls->lock);
+    tls_tickets_fini(&tls->tickets);
     *tls = (struct server_tls){.front = NULL};
 }

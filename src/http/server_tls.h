@@ -13,11 +13,13 @@
 
 #include "callbackd/error.h"
 #include "server.h"
+#include "tls_tickets.h"
 
 struct server_tls {
     SSL_CTX *front; /* civetweb's; NULL: no TLS */
     pthread_mutex_t lock;
     SSL_CTX *current; /* lock */
+    struct tls_tickets tickets;
 };
 
 int server_tls_init(struct server_tls *tls, const struct http_tls *material, struct error *error);

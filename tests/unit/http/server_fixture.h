@@ -26,6 +26,7 @@
 
 #include "callbackd/clock.h"
 #include "callbackd/os.h"
+#include "client_limit.h"
 #include "server.h"
 
 #define UNUSED __attribute__((unused))
@@ -41,6 +42,7 @@ struct fixture {
     char unix_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     char directory[64];
     struct http_server *server;
+    struct client_limit *clients; /* what the server is to count by; NULL: nothing */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     char seen[SEEN_MAX]; /* the paths that reached the handler, one a line; lock */
@@ -101,7 +103,7 @@ UNUSED static void fixture_echo(struct http_request *request)
     CLEANUP_BUFFER struct buffer answer;
     buffer_init(&body, BODY_MAX);
     buffer_init(&answer, (size_t)2 * BODY_MAX);
-    if (http_request_read_body(request, &body, NULL, NULL, &error)) {
+    if (http_request_read_body(request, &body, NULL, &error)) {
         http_respond_problem(request, error.code, error.message, NULL);
         return;
     }
@@ -205,6 +207,7 @@ UNUSED static struct http_server_options fixture_options(
         .connections = 8,
         .request_timeout_ms = 5000,
         .idle_timeout_ms = 5000,
+        .clients = f->clients,
         .headers_max_bytes = 8192,
         .handler = fixture_handler,
         .context = f,
@@ -231,6 +234,7 @@ UNUSED static void fixture_free(struct fixture *f)
 {
     fixture_release(f);
     http_server_stop(f->server);
+    client_limit_free(f->clients);
     os_close(f->tcp_fd);
     os_close(f->unix_fd);
     (void)unlink(f->unix_path);

@@ -102,6 +102,15 @@ static const struct smuggle smuggles[] = {
     {"POST /first HTTP/1.0\r\n:empty\r\n\r\n" HIDDEN, 400},
     {"POST /first HTTP/1.0\r\n folded\r\n\r\n" HIDDEN, 400},
     {"POST /first HTTP/1.0\n\n" HIDDEN, 400},
+    /* civetweb takes the empty lines for a head, and the headers for the body. */
+    {"\r\n\r\nPOST /first HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n" HIDDEN, 400},
+    {"\n\nPOST /first HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n" HIDDEN, 400},
+    {"POST /first HTTP/1.1\n Host: x\r\n\r\n" HIDDEN, 400},
+    {"POST /first HTTP/1.1\n\rHost: x\r\n\r\n" HIDDEN, 400},
+    {"POST /first HTTP/1.1\r X: y\r\nHost: x\r\n\r\n" HIDDEN, 400},
+    {"\r\nPOST /first HTTP/1.1\r\nHost: x\r\n\r\n" HIDDEN, 400},
+    {" POST /first HTTP/1.1\r\nHost: x\r\n\r\n" HIDDEN, 400},
+    {"\nPOST /first HTTP/1.1\r\nHost: x\r\n\r\n" HIDDEN, 400},
 };
 
 static int set_up(void **state)
@@ -210,7 +219,6 @@ static void takes_what_is_unusual_but_right(void **state)
         "GET /ok HTTP/1.1\r\nHost: x\r\nX:\r\nY:   spaced   \r\n\r\n",
         "GET /ok HTTP/1.1\r\nHost: x\r\nX: caf\xc3\xa9\r\n\r\n",
         "GET /ok?a=%2f&b=//;:@!$'()*+,[]{}|^ HTTP/1.1\r\nHost: x\r\n\r\n",
-        "\r\nGET /ok HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /ok HTTP/1.1\r\nHost: x\r\nContent-Length: 00\r\n\r\n",
         "GET /ok HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
     };

@@ -63,6 +63,7 @@ static int set_up(void **state)
             .body_bytes = 100000,
             .bodies_in_flight_bytes = 120000,
             .connections = 8,
+            .connections_per_client = 8,
             .request_timeout_ms = 60000,
             .idle_timeout_ms = 5000,
             .json_depth = 16}};
@@ -215,26 +216,56 @@ static void send_most_of_a_body(int fd)
     send_text(fd, text);
 }
 
+static bool is_answered(int fd)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    return poll(&readable, 1, 0) == 1;
+}
+
+/* Posts 80,001 bytes beside a slow one's until its bytes have been read and count; or it is the one
+ * that finds the budget taken. */
+static void expect_503_beside(struct fixture *f, int slow)
+{
+    char answer[ANSWER_BYTES];
+    int posts = 0;
+    wait_for_requests(f, 1);
+    do {
+        assert_in_range(++posts, 1, 2000);
+        int fd = connect_to(f);
+        send_most_of_a_body(fd);
+        send_text(fd, "]");
+        answer_of(fd, answer);
+    } while (strstr(answer, "HTTP/1.1 200 ") && !is_answered(slow));
+    if (strstr(answer, "HTTP/1.1 200 "))
+        answer_of(slow, answer);
+    else
+        close(slow);
+    assert_non_null(strstr(answer, "HTTP/1.1 503 "));
+    wait_for_requests(f, 0);
+}
+
 static void bodies_in_flight_over_the_budget_are_503(void **state)
 {
     struct fixture *f = *state;
     char answer[ANSWER_BYTES];
     int slow = connect_to(f);
     send_most_of_a_body(slow);
-    wait_for_requests(f, 1);
-    /* Taken until the first one's bytes have been read and count. */
-    do {
-        int fd = connect_to(f);
-        send_most_of_a_body(fd);
-        send_text(fd, "]");
-        answer_of(fd, answer);
-    } while (strstr(answer, "HTTP/1.1 200 "));
-    assert_non_null(strstr(answer, "HTTP/1.1 503 "));
-    close(slow);
-    wait_for_requests(f, 0);
+    expect_503_beside(f, slow);
     int fd = connect_to(f);
     send_text(fd, POST_HEAD "Content-Length: 2\r\n\r\n[]");
     assert_non_null(strstr(answer_of(fd, answer), "HTTP/1.1 200 "));
+}
+
+/* 39,999 bytes have come, and at least one more is being read: with 80,001 others they exceed the
+ * budget, which those that have come would not. */
+static void memory_for_a_body_counts_before_it_is_filled(void **state)
+{
+    struct fixture *f = *state;
+    static char text[40200];
+    int slow = connect_to(f);
+    snprintf(text, sizeof(text), POST_HEAD "Content-Length: 100000\r\n\r\n[%39998s", "");
+    send_text(slow, text);
+    expect_503_beside(f, slow);
 }
 
 static void a_length_that_is_only_declared_takes_nothing_from_the_budget(void **state)
@@ -308,6 +339,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_body_cut_off_by_the_sender_is_400, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             bodies_in_flight_over_the_budget_are_503, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            memory_for_a_body_counts_before_it_is_filled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_length_that_is_only_declared_takes_nothing_from_the_budget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(

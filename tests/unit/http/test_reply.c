@@ -48,7 +48,7 @@ static void handler(struct http_request *request, void *context)
     CLEANUP_BUFFER struct buffer body;
     buffer_init(&body, BODY_MAX);
     fixture_see(l->f, http_request_path(request));
-    if (http_request_read_body(request, &body, NULL, NULL, &error))
+    if (http_request_read_body(request, &body, NULL, &error))
         http_respond_problem(request, error.code, error.message, NULL);
     else if (strncmp(http_request_path(request), "/now", 4) == 0)
         fixture_respond_text(request, http_request_path(request));

@@ -123,16 +123,29 @@ static void joins_chunks(void **state)
 static void refuses_bad_chunks(void **state)
 {
     struct fixture *f = *state;
-    static const char *const bodies[] = {
-        "x\r\nhello\r\n0\r\n\r\n",  "-5\r\nhello\r\n0\r\n\r\n",
-        "5\r\nhelloXX0\r\n\r\n",    "ffffffffffffffff\r\nhello\r\n0\r\n\r\n",
-        "7fffffffffffffff\r\n\r\n", "0x5\r\nhello\r\n"};
-    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+    static const struct {
+        const char *body;
+        int status;
+        const char *detail;
+    } bad[] = {
+        {"x\r\nhello\r\n0\r\n\r\n", 400, "a chunk must begin with its size"},
+        {"-5\r\nhello\r\n0\r\n\r\n", 400, "a chunk must begin with its size"},
+        {"0x5\r\nhello\r\n", 400, "may follow the size"},
+        {"5\nhello\r\n0\r\n\r\n", 400, "may follow the size"},
+        {"5;\nhello\r\n0\r\n\r\n", 400, "bad extension"},
+        {"5\r5\r\nhello\r\n0\r\n\r\n", 400, "must end with CR LF"},
+        {"5\r\nhelloXX0\r\n\r\n", 400, "must have its size"},
+        {"5\r\nhello\r\n0\r\nX : y\r\n\r\n", 400, "behind the last chunk"},
+        {"5\r\nhello\r\n0\r\n", 400, "ended early"},
+        {"ffffffffffffffff\r\nhello\r\n0\r\n\r\n", 400, "beyond all limits"},
+        {"7fffffffffffffff\r\n\r\n", 413, "larger than"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct client c = connect_tcp(f->port);
         client_send(&c, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
-        client_send(&c, bodies[i]);
+        client_send(&c, bad[i].body);
         (void)shutdown(c.fd, SHUT_WR);
-        expect_answer(&c, 400, "chunked");
+        expect_answer(&c, bad[i].status, bad[i].detail);
         assert_true(client_at_end(&c));
         client_close(&c);
     }
@@ -357,8 +370,9 @@ static void reads_query_parameters_handler(struct http_request *request, void *c
     const char *const names[] = {"a", "b c", "empty", "bare", "bad", "none", "e"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         buffer_append_char(&out, '<');
-        if (!http_request_parameter(request, names[i], &out))
-            buffer_append_char(&out, '!');
+        int found = http_request_parameter(request, names[i], &out);
+        if (found <= 0)
+            buffer_append_char(&out, found < 0 ? '?' : '!');
         buffer_append_char(&out, '>');
     }
     const struct http_header headers[] = {
@@ -382,7 +396,7 @@ static void reads_query_parameters_and_refuses_to_split_headers(void **state)
         &c, "GET /?a=1%202+3&b+c=%26&a=later&empty=&bare&bad=%zz&e=e=e HTTP/1.1\r\n"
             "Host: x\r\n\r\n");
     client_answer(&c, &answer);
-    assert_string_equal(answer.body, "<1 2 3><&><><><!><!><e=e>");
+    assert_string_equal(answer.body, "<1 2 3><&><><><?><!><e=e>");
     assert_string_equal(answer_header(&answer, "X-Good"), "yes");
     assert_string_equal(answer_header(&answer, "X-Evil"), "");
     client_close(&c);
@@ -407,7 +421,8 @@ static void expect_408_in_time(const struct client *c, int64_t started_ms)
 {
     drip(c);
     expect_answer(c, 408, NULL);
-    assert_in_range(clock_monotonic_ms() - started_ms, 250, 2000);
+    /* Were each byte given its own time, it would take minutes. */
+    assert_in_range(clock_monotonic_ms() - started_ms, 250, 10000);
 }
 
 static void headers_that_drip_end_in_408(void **state)

@@ -245,6 +245,50 @@ static void refuses_old_versions_and_weak_ciphers(void **state)
     client_close(&c);
 }
 
+/* Whatever a client's OpenSSL knows, one after the other: only what keeps what was said secret when
+ * the key becomes known, and authenticates it, is taken. */
+static void takes_strong_ciphers_only(void **state)
+{
+    struct tls_fixture *t = *state;
+    SSL *all = SSL_new(t->trusting);
+    SSL_set_security_level(all, 0);
+    assert_int_equal(SSL_set_cipher_list(all, "ALL:COMPLEMENTOFALL"), 1);
+    STACK_OF(SSL_CIPHER) *ciphers = SSL_get_ciphers(all);
+    int taken = 0;
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+        if (strncmp(SSL_CIPHER_get_name(cipher), "TLS_", 4) == 0)
+            continue; /* of TLS 1.3 */
+        assert_int_equal(SSL_CTX_set_cipher_list(t->trusting, SSL_CIPHER_get_name(cipher)), 1);
+        struct client c = connect_tls(t, TLS1_2_VERSION, NULL);
+        if (c.ssl) {
+            int exchange = SSL_CIPHER_get_kx_nid(cipher);
+            assert_true(exchange == NID_kx_ecdhe && SSL_CIPHER_is_aead(cipher));
+            assert_true(SSL_CIPHER_get_bits(cipher, NULL) >= 128);
+            taken++;
+        }
+        client_close(&c);
+    }
+    assert_true(taken >= 3);
+    SSL_free(all);
+}
+
+static void neither_compresses_nor_renegotiates(void **state)
+{
+    struct tls_fixture *t = *state;
+    SSL_CTX_clear_options(t->trusting, SSL_OP_NO_COMPRESSION);
+    struct client c = connect_tls(t, TLS1_2_VERSION, NULL);
+    assert_non_null(c.ssl);
+    assert_null(SSL_get_current_compression(c.ssl));
+    assert_int_equal(SSL_get_secure_renegotiation_support(c.ssl), 1);
+    client_send(&c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(&c, 200, NULL);
+    assert_int_equal(SSL_renegotiate(c.ssl), 1);
+    assert_int_not_equal(SSL_do_handshake(c.ssl), 1);
+    ERR_clear_error();
+    client_close(&c);
+}
+
 static void agrees_on_http_1_1_by_alpn(void **state)
 {
     struct tls_fixture *t = *state;
@@ -479,6 +523,8 @@ int main(void)
         SERVED(serves_tls_1_2_and_1_3),
         SERVED(serves_plain_beside_tls),
         SERVED(refuses_old_versions_and_weak_ciphers),
+        SERVED(takes_strong_ciphers_only),
+        SERVED(neither_compresses_nor_renegotiates),
         SERVED(agrees_on_http_1_1_by_alpn),
         SERVED(moves_large_bodies),
         SERVED(limits_hold_over_tls),
