@@ -207,11 +207,22 @@ static int write_batch(struct batch *batch, struct error *error)
     return 0;
 }
 
+/* They are as new as they can be, whatever the clock said when they came. */
+static int note_age(const struct batch *batch, struct error *error)
+{
+    int64_t oldest_ms = batch->entries[0].entry.received_at_ms;
+    for (size_t i = 1; i < batch->count; i++)
+        if (batch->entries[i].entry.received_at_ms < oldest_ms)
+            oldest_ms = batch->entries[i].entry.received_at_ms;
+    return state_age_note(batch->dispatcher->state, oldest_ms, error);
+}
+
 int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error *error)
 {
     struct batch batch = {.dispatcher = dispatcher, .now_ms = clock_wall_ms()};
     int64_t cursor = 0;
     *taken_out = 0;
+    dispatcher->is_behind = false;
     if (state_read(dispatcher->state, read_cursor, &cursor, error) != 0)
         return -1;
     metrics_set(dispatcher->metrics, METRIC_LOG_CURSOR, cursor);
@@ -222,9 +233,10 @@ int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error 
     if (outcome >= 0 && batch.failed)
         outcome = error_set(error, ERROR_MEMORY, "no memory for a batch of results");
     if (outcome >= 0 && batch.count > 0) {
-        outcome = write_batch(&batch, error);
+        outcome = note_age(&batch, error) == 0 ? write_batch(&batch, error) : -1;
         if (outcome == 0)
             *taken_out = (int)batch.count;
+        dispatcher->is_behind = outcome == 0 && batch.count == BATCH;
     }
     batch_fini(&batch);
     return outcome < 0 ? -1 : 0;

@@ -20,6 +20,7 @@ struct dispatcher {
     struct result_log *log;
     struct hook_engine *engine;
     struct metrics *metrics;
+    bool is_behind; /* the last take found a whole batch, and there may be more */
 };
 
 /* Takes in one batch. *taken_out: entries taken; 0: the cursor is at the end. An entry that can

@@ -206,3 +206,12 @@ void handover_reload_fini(struct handover_reload *reload)
     free(reload->public_url);
     *reload = (struct handover_reload){0};
 }
+
+void handover_take(struct handover *handover, struct handover_reload *reload)
+{
+    config_free(handover->config);
+    free(handover->public_url);
+    handover->config = reload->config;
+    handover->public_url = reload->public_url;
+    *reload = (struct handover_reload){0};
+}

@@ -70,5 +70,8 @@ struct handover_reload {
  * configuration, and one that comes is not looked at. */
 enum handover_message handover_listen(int control_fd, struct handover_reload *reload_out);
 void handover_reload_fini(struct handover_reload *reload);
+/* Puts it in the place of what there was, which ends, with its secrets. Nobody may use that any
+ * more. */
+void handover_take(struct handover *handover, struct handover_reload *reload);
 
 #endif

@@ -229,13 +229,24 @@ static void close_listener(int fd)
     CLEANUP_FREE char *path = is_unix_socket(fd) ? listener_address(fd) : NULL;
     if (path != NULL)
         unlink(path);
+    /* Closed only by us it would go on to listen, for a receiver that has it and does not accept
+     * any more: who connects then would wait for nobody. */
+    if (fd >= 0)
+        (void)shutdown(fd, SHUT_RD);
     os_close(fd);
+}
+
+void listeners_close_public(struct listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        close_listener(listeners->fds[i]);
+        listeners->fds[i] = -1;
+    }
 }
 
 void listeners_close(struct listeners *listeners)
 {
-    for (size_t i = 0; i < listeners->count; i++)
-        close_listener(listeners->fds[i]);
+    listeners_close_public(listeners);
     close_listener(listeners->admin);
     free(listeners->fds);
     *listeners = (struct listeners){.admin = -1};

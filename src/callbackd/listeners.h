@@ -25,8 +25,10 @@ struct listeners {
 int listeners_open(
     const struct config *config, bool with_receiver, bool with_admin, struct listeners *old,
     const struct config *old_config, struct listeners *listeners_out, struct error *error);
-/* Closes what is open, and removes the Unix sockets among it. */
+/* Closes what is open, for every process that has it, and removes the Unix sockets among it. */
 void listeners_close(struct listeners *listeners);
+/* Likewise, but for the admin's. */
+void listeners_close_public(struct listeners *listeners);
 
 /* "host:port" as the kernel has it, or the path of a Unix socket. The caller frees. */
 char *listener_address(int fd);

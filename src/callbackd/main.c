@@ -6,6 +6,7 @@
 
 #include "callbackd/config.h"
 #include "callbackd/log.h"
+#include "callbackd/os.h"
 #include "child.h"
 #include "role.h"
 #include "supervisor.h"
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
 
+    os_keep_memory_private();
     struct config_problems problems = {0};
     struct config *config = config_load(arguments.config_path, &problems);
     supervisor_print_problems(arguments.config_path, &problems);

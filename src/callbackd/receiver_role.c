@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "callbackd/clock.h"
 #include "callbackd/log.h"
 #include "callbackd/receiver.h"
+#include "callbackd/store.h"
 #include "role.h"
+#include "sandbox.h"
 
 enum {
     POLL_MS = 50,   /* while draining: how often connections are counted */
+    LOOK_MS = 500,  /* how often the log's folder is looked at */
     QUIET_MS = 250, /* at a stop: no request for so long, and we may go */
     EXIT_FAILED = 1,
 };
@@ -55,47 +59,93 @@ static void drain(struct receiver *receiver, const struct config *config)
     }
 }
 
-/* Until the supervisor says how to end. */
-static void serve(struct receiver *receiver, const struct config *config)
+struct receiving {
+    struct handover *handover;
+    struct metrics *metrics;
+    char *log_directory;
+    struct sandbox sandbox;
+    struct result_log *log;
+    struct receiver *receiver;
+};
+
+/* Until the supervisor says how to end, or there is another log that we are not allowed to open: a
+ * receiver that is started in our place is. */
+static void serve(const struct receiving *receiving)
 {
+    const struct config *config = receiving->handover->config;
     enum handover_message message = HANDOVER_NONE;
-    while (message != HANDOVER_STOP && message != HANDOVER_DRAIN)
-        message = hear(-1);
-    receiver_drain(receiver);
-    if (message == HANDOVER_STOP)
-        finish_requests(receiver, config);
-    else
-        drain(receiver, config);
+    while (message != HANDOVER_STOP && message != HANDOVER_DRAIN) {
+        message = hear(LOOK_MS);
+        if (message == HANDOVER_NONE &&
+            sandbox_is_outlived(&receiving->sandbox, receiving->log_directory)) {
+            log_warning("the log's folder is another one now: a new receiver is needed");
+            message = HANDOVER_STOP;
+        }
+    }
+    receiver_drain(receiving->receiver);
+    if (message == HANDOVER_STOP) {
+        finish_requests(receiving->receiver, config);
+        return;
+    }
+    log_info("draining", LOG_INT("connections", receiver_connections(receiving->receiver)));
+    drain(receiving->receiver, config);
+}
+
+/* How many receivers there are, and how protected; the supervisor takes it back when we have
+ * ended. */
+static void count_receiver(struct metrics *metrics, const struct sandbox *sandbox)
+{
+    metrics_add_part(metrics, METRIC_RECEIVERS, 1);
+    metrics_add_part(metrics, METRIC_RECEIVERS_SECCOMP, sandbox->seccomp);
+    metrics_add_part(metrics, METRIC_RECEIVERS_LANDLOCK, sandbox->landlock);
+}
+
+/* The sandbox first: whatever is opened from then on lies in the log's folder, and no thread has
+ * been started that would stay outside. */
+static int begin(struct receiving *receiving, struct error *error)
+{
+    const struct config *config = receiving->handover->config;
+    struct result_log_options log_options = {
+        .directory = config->store.directory,
+        .metrics = receiving->metrics,
+        .wake_fd = receiving->handover->wake_fd,
+        .keep_rejected = config->store.keep_rejected,
+        .checkpoint_at_start = true,
+        /* A sender is told 503, and learns nothing from a connection that nobody accepts. */
+        .wait_for_store = true,
+    };
+    struct receiver_options options = {
+        .config = config,
+        .metrics = receiving->metrics,
+        .listeners = receiving->handover->listeners,
+    };
+    receiving->log_directory = store_log_directory(config->store.directory);
+    if (receiving->log_directory == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a path");
+    store_read_system();
+    if (sandbox_enter(config->sandbox, receiving->log_directory, &receiving->sandbox, error) != 0)
+        return -1;
+    receiving->log = options.log = result_log_open(&log_options, error);
+    if (receiving->log == NULL)
+        return -1;
+    receiving->receiver = receiver_start(&options, error);
+    if (receiving->receiver == NULL)
+        return -1;
+    count_receiver(receiving->metrics, &receiving->sandbox);
+    return handover_say(HANDOVER_CONTROL_FD, HANDOVER_READY, error);
 }
 
 int receiver_role(struct handover *handover, struct metrics *metrics)
 {
     struct error error = {0};
-    struct result_log_options log_options = {
-        .directory = handover->config->store.directory,
-        .metrics = metrics,
-        .wake_fd = handover->wake_fd,
-        .keep_rejected = handover->config->store.keep_rejected,
-        .checkpoint_at_start = true,
-        /* A sender is told 503, and learns nothing from a connection that nobody accepts. */
-        .wait_for_store = true,
-    };
-    struct result_log *log = result_log_open(&log_options, &error);
-    struct receiver_options options = {
-        .config = handover->config,
-        .log = log,
-        .metrics = metrics,
-        .listeners = handover->listeners,
-    };
-    struct receiver *receiver = log != NULL ? receiver_start(&options, &error) : NULL;
-    if (receiver == NULL || handover_say(HANDOVER_CONTROL_FD, HANDOVER_READY, &error) != 0) {
+    struct receiving receiving = {.handover = handover, .metrics = metrics};
+    int outcome = begin(&receiving, &error);
+    if (outcome == 0)
+        serve(&receiving);
+    else
         log_error("receiver not started", LOG_ERROR(&error));
-        receiver_stop(receiver);
-        result_log_close(log);
-        return EXIT_FAILED;
-    }
-    serve(receiver, handover->config);
-    receiver_stop(receiver);
-    result_log_close(log);
-    return 0;
+    receiver_stop(receiving.receiver);
+    result_log_close(receiving.log);
+    free(receiving.log_directory);
+    return outcome == 0 ? 0 : EXIT_FAILED;
 }

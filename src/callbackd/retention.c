@@ -6,7 +6,11 @@
 #include "callbackd/os.h"
 #include "callbackd/upkeep.h"
 
-enum { SLICE_MAX = 100 }; /* short enough not to be felt by senders */
+enum {
+    SLICE_MAX = 100,                    /* short enough not to be felt by senders */
+    HOLD_MAX_MS = 7 * 24 * 3600 * 1000, /* after the clock was set forward: time to notice it */
+    AHEAD_MIN_MS = 3600 * 1000,         /* by less, nobody is told */
+};
 
 struct retiring {
     struct state *state;
@@ -104,15 +108,38 @@ static int hold(const struct retention *retention, int *fd_out, struct error *er
     return -1;
 }
 
+static void note_ahead(struct retention *retention, int64_t ahead_ms)
+{
+    bool is_ahead = ahead_ms >= AHEAD_MIN_MS;
+    if (is_ahead && !retention->clock_is_ahead)
+        log_warning(
+            "the clock was set forward, or posts waited long: nothing is old because of that yet",
+            LOG_INT("by_ms", ahead_ms));
+    if (!is_ahead && retention->clock_is_ahead)
+        log_info("what is old is judged by the clock again");
+    retention->clock_is_ahead = is_ahead;
+}
+
+/* What came before this is old. A clock that goes wrong must not make everything old. */
+static int find_before(struct retention *retention, int64_t *before_ms_out, struct error *error)
+{
+    int64_t retention_ms = retention->config->store.retention_ms;
+    int64_t hold_ms = retention_ms < HOLD_MAX_MS ? retention_ms : HOLD_MAX_MS;
+    int64_t now_ms = 0;
+    if (state_age_clock_ms(retention->state, hold_ms, &now_ms, error) != 0)
+        return -1;
+    note_ahead(retention, clock_wall_ms() - now_ms);
+    *before_ms_out = now_ms - retention_ms;
+    return 0;
+}
+
 int retention_slice(struct retention *retention, bool *more_out, struct error *error)
 {
     CLEANUP_FD int held_fd = -1;
-    struct retiring retiring = {
-        .state = retention->state,
-        .before_ms = clock_wall_ms() - retention->config->store.retention_ms,
-    };
+    struct retiring retiring = {.state = retention->state};
     bool more = false;
-    if (look(retention, &retiring, error) != 0)
+    if (find_before(retention, &retiring.before_ms, error) != 0 ||
+        look(retention, &retiring, error) != 0)
         return -1;
     if (retiring.due) {
         int held = hold(retention, &held_fd, error);

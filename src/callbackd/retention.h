@@ -18,10 +18,12 @@ struct retention {
     const struct config *config; /* replaced by the owner at a reload */
     struct state *state;
     struct result_log *log;
+    bool clock_is_ahead; /* that was said */
 };
 
 /* One slice. *more_out: it found something to do, and there may be more. While a copy of the store
- * is made nothing is removed. */
+ * is made nothing is removed; nor is, for the retention or for 7 days if that is longer, what only
+ * a clock that was set forward makes old. */
 int retention_slice(struct retention *retention, bool *more_out, struct error *error);
 
 #endif

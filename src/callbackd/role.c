@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include "callbackd/log.h"
+#include "callbackd/os.h"
 
 enum { EXIT_HANDOVER = 70 };
 
@@ -12,6 +13,7 @@ int role_run(enum child_role role)
 {
     struct handover handover;
     struct error error = {0};
+    os_keep_memory_private();
     prctl(PR_SET_NAME, child_role_name(role));
     fcntl(HANDOVER_CONTROL_FD, F_SETFD, FD_CLOEXEC);
     log_open(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, child_role_name(role));

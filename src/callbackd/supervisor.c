@@ -19,6 +19,7 @@
 #include "callbackd/log.h"
 #include "callbackd/os.h"
 #include "callbackd/store.h"
+#include "sandbox.h"
 #include "service_manager.h"
 #include "supervisor_private.h"
 
@@ -144,8 +145,20 @@ static void log_listeners(const struct supervisor *supervisor)
     log_info("callback URLs begin with", LOG_TEXT("public_url", supervisor->public_url));
 }
 
+/* Before anything is begun: a receiver that may not start would be started for ever. */
+int supervisor_check_sandbox(
+    const struct config *config, enum config_role roles, struct error *error)
+{
+    if (config->sandbox != SANDBOX_REQUIRED || (roles & CONFIG_ROLE_RECEIVER) == 0 ||
+        sandbox_probe(error) == 0)
+        return 0;
+    return error_prefix(error, "\"sandbox\" is \"required\"");
+}
+
 static int start(struct supervisor *supervisor, struct error *error)
 {
+    if (supervisor_check_sandbox(supervisor->config, supervisor->roles, error) != 0)
+        return -1;
     raise_descriptor_limit();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     supervisor->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -191,6 +204,8 @@ static void begin_stop(struct supervisor *supervisor)
     service_manager_stopping();
     supervisor->stopping = true;
     stop_role(supervisor, CHILD_RECEIVER);
+    /* Nobody accepts any more. Who is refused can go elsewhere; who is left waiting cannot. */
+    listeners_close_public(&supervisor->listeners);
 }
 
 static void take_signals(struct supervisor *supervisor)

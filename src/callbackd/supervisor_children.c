@@ -111,6 +111,7 @@ static void log_end(const struct child *child, int status)
                 LOG_TEXT("child", role),
                 LOG_INT("pid", child->pid),
                 LOG_TEXT("signal", sigabbrev_np(WTERMSIG(status))),
+                LOG_BOOL("core", WCOREDUMP(status)),
                 {0}});
     else
         log_write(
@@ -120,6 +121,10 @@ static void log_end(const struct child *child, int status)
                 LOG_INT("pid", child->pid),
                 LOG_INT("exit", WEXITSTATUS(status)),
                 {0}});
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        log_error(
+            "a child was ended by its sandbox: it called what it never calls by itself",
+            LOG_TEXT("child", role), LOG_INT("pid", child->pid));
 }
 
 static void take_end(struct supervisor *supervisor, struct child *child, int status)

@@ -41,6 +41,12 @@ struct supervisor {
     bool announced; /* readiness was reported to the service manager */
 };
 
+/* ---- supervisor.c ---- */
+
+/* Does the configuration require of a receiver what this kernel cannot give? -1: yes. */
+int supervisor_check_sandbox(
+    const struct config *config, enum config_role roles, struct error *error);
+
 /* ---- supervisor_children.c ---- */
 
 /* Starts a child of that role in a free slot. A failure is logged and tried again later. */

@@ -24,6 +24,8 @@ static int replace(struct supervisor *supervisor, struct config *config, struct 
     if (strcmp(config->store.directory, supervisor->config->store.directory) != 0)
         return error_set(
             error, ERROR_CONFIG, "store.directory cannot change while running (restart callbackd)");
+    if (supervisor_check_sandbox(config, supervisor->roles, error) != 0)
+        return -1;
     struct listeners listeners;
     if (listeners_open(
             config, (supervisor->roles & CONFIG_ROLE_RECEIVER) != 0,
@@ -36,8 +38,11 @@ static int replace(struct supervisor *supervisor, struct config *config, struct 
     supervisor->listeners = listeners;
     config_free(supervisor->config);
     supervisor->config = config;
-    free(supervisor->public_url);
-    supervisor->public_url = public_url;
+    /* Without memory the one in use stays: nothing can be undone here, and it is not wrong. */
+    if (public_url != NULL) {
+        free(supervisor->public_url);
+        supervisor->public_url = public_url;
+    }
     return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "callbackd/reconciler.h"
 #include "callbackd/text.h"
 #include "dispatcher.h"
+#include "precedence.h"
 #include "refusals.h"
 #include "retention.h"
 #include "role.h"
@@ -34,8 +35,7 @@ enum {
 struct worker {
     struct handover *handover;
     struct metrics *metrics;
-    struct config *config;           /* the one in force: the handover's, or of the last reload */
-    struct handover_reload reloaded; /* empty until the first reload */
+    struct config *config; /* the one in force, which the handover owns */
     struct state *state;
     struct result_log *log;
     struct soundness soundness;
@@ -47,7 +47,11 @@ struct worker {
     struct refusals refusals;
     struct retention retention;
     char *runtime_directory;
-    char *cgroup;         /* name of the group that holds those of hooks */
+    bool chose_runtime_directory; /* it was not configured */
+    char *cgroup;                 /* name of the group that holds those of hooks */
+    struct precedence precedence;
+    int64_t take_at_ms;   /* monotonic: senders go first until then */
+    int64_t hooks_at_ms;  /* monotonic: hooks rest until then */
     int64_t tick_at_ms;   /* monotonic */
     int64_t retire_at_ms; /* monotonic */
     bool failing;         /* the last round met a store error */
@@ -89,8 +93,7 @@ static int make_runtime_directory(const char *path, struct error *error)
  * something in it that the next one clears. */
 static void remove_runtime_directory(const struct worker *worker)
 {
-    if (worker->runtime_directory != NULL &&
-        worker->handover->config->store.runtime_directory == NULL)
+    if (worker->runtime_directory != NULL && worker->chose_runtime_directory)
         (void)rmdir(worker->runtime_directory);
 }
 
@@ -125,6 +128,7 @@ static int start_engine(struct worker *worker, struct error *error)
     free(worker->runtime_directory);
     free(worker->cgroup);
     worker->runtime_directory = choose_runtime_directory(worker->config);
+    worker->chose_runtime_directory = worker->config->store.runtime_directory == NULL;
     worker->cgroup = choose_cgroup(worker->config);
     if (worker->runtime_directory == NULL || worker->cgroup == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for the runtime directory");
@@ -248,7 +252,6 @@ static void worker_stop(struct worker *worker, int64_t hooks_grace_ms)
     state_close(worker->state);
     result_log_close(worker->log);
     http_client_cleanup();
-    handover_reload_fini(&worker->reloaded);
     remove_runtime_directory(worker);
     free(worker->runtime_directory);
     free(worker->cgroup);
@@ -277,9 +280,40 @@ static void take_configuration(struct worker *worker, struct handover_reload *re
     worker->dispatcher.config = config;
     worker->retention.config = config;
     worker->config = config;
-    handover_reload_fini(&worker->reloaded);
-    worker->reloaded = *reload;
+    handover_take(worker->handover, reload); /* and ends the old one, with its secrets */
     log_info("configuration taken over");
+}
+
+static void hold_back(struct worker *worker)
+{
+    const struct precedence_view view = {
+        .now_ms = clock_monotonic_ms(),
+        .accepted = metrics_get(worker->metrics, METRIC_ACCEPTED),
+        .is_behind = worker->dispatcher.is_behind,
+    };
+    worker->take_at_ms = view.now_ms + precedence_wait_ms(&worker->precedence, &view);
+}
+
+static int take(struct worker *worker, int *taken_out, struct error *error)
+{
+    *taken_out = 0;
+    if (clock_monotonic_ms() < worker->take_at_ms)
+        return 0;
+    if (dispatcher_take(&worker->dispatcher, taken_out, error) != 0)
+        return -1;
+    hold_back(worker);
+    return 0;
+}
+
+static int run_hooks(struct worker *worker, struct error *error)
+{
+    int64_t begin_ms = clock_monotonic_ms();
+    if (begin_ms < worker->hooks_at_ms)
+        return 0;
+    int outcome = hook_engine_run(worker->engine, error);
+    int64_t end_ms = clock_monotonic_ms();
+    worker->hooks_at_ms = end_ms + precedence_rest_ms(&worker->precedence, end_ms - begin_ms);
+    return outcome;
 }
 
 /* Takes in what has come up. 1: there may be more. The hooks are looked after even when the
@@ -290,13 +324,13 @@ static int do_round(struct worker *worker, struct error *error)
     struct error engine_error = {0};
     int taken = 0;
     int settled = 0;
-    int outcome = dispatcher_take(&worker->dispatcher, &taken, error);
+    int outcome = take(worker, &taken, error);
     if (outcome == 0)
         outcome = dispatcher_settle(&worker->dispatcher, &settled, error);
     worker->gathering = taken > 0 && taken < GATHER_BELOW && settled == 0;
     if (taken > 0 || settled > 0)
         admin_notify(worker->admin);
-    if (hook_engine_run(worker->engine, &engine_error) != 0 && outcome == 0) {
+    if (run_hooks(worker, &engine_error) != 0 && outcome == 0) {
         *error = engine_error;
         outcome = -1;
     }
@@ -328,10 +362,16 @@ static int do_chores(struct worker *worker, int64_t now_ms, struct error *error)
 /* How long nothing is to be done, as far as is known now. */
 static int64_t until_next_ms(const struct worker *worker)
 {
-    int64_t wait_ms = worker->retire_at_ms - clock_monotonic_ms();
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t wait_ms = worker->retire_at_ms - now_ms;
     int64_t engine_ms = hook_engine_next_ms(worker->engine);
+    if (worker->take_at_ms > now_ms && worker->take_at_ms - now_ms < wait_ms)
+        wait_ms = worker->take_at_ms - now_ms;
     if (wait_ms < 0)
         wait_ms = 0;
+    /* While hooks rest nothing else of theirs wakes us. */
+    if (worker->hooks_at_ms > now_ms)
+        engine_ms = worker->hooks_at_ms - now_ms;
     if (engine_ms >= 0 && engine_ms < wait_ms)
         wait_ms = engine_ms;
     return wait_ms < TICK_MS ? wait_ms : TICK_MS;
@@ -353,7 +393,7 @@ static int64_t work(struct worker *worker)
     if (worker->failing)
         log_info("worker goes on");
     worker->failing = false;
-    if (outcome > 0)
+    if (outcome > 0 && clock_monotonic_ms() >= worker->take_at_ms)
         return worker->gathering ? GATHER_MS : 0;
     return until_next_ms(worker);
 }
@@ -374,8 +414,10 @@ static int64_t serve(struct worker *worker)
             {.fd = worker->handover->wake_fd, .events = POLLIN},
             {.fd = hook_engine_fd(worker->engine), .events = POLLIN},
         };
-        if (worker->gathering)
+        if (worker->gathering || clock_monotonic_ms() < worker->take_at_ms)
             fds[1].fd = -1;
+        if (clock_monotonic_ms() < worker->hooks_at_ms)
+            fds[2].fd = -1;
         /* While the store fails only the control socket is listened to: no spinning. */
         if (poll(fds, worker->failing ? 1 : 3, (int)wait_ms) < 0 && errno != EINTR)
             log_warning("poll failed", LOG_INT("errno", errno));

@@ -92,6 +92,30 @@ static void a_reload_brings_configuration_and_public_url(void **state)
     end_line(&line);
 }
 
+static void what_a_reload_brought_is_taken_in_the_place_of_the_old(void **state)
+{
+    (void)state;
+    struct line line = make_line();
+    struct error error = {0};
+    struct handover handover = {.metrics_fd = -1, .wake_fd = -1, .lock_fd = -1, .admin = -1};
+    for (int i = 0; i < 2; i++) {
+        struct handover_reload reload = {0};
+        assert_int_equal(
+            handover_say_reload(
+                line.ends[0], line.config, CONFIG_ROLE_WORKER, i == 0 ? "http://a" : "http://b",
+                &error),
+            0);
+        assert_int_equal(handover_listen(line.ends[1], &reload), HANDOVER_RELOAD);
+        handover_take(&handover, &reload);
+        assert_null(reload.config);
+        assert_null(reload.public_url);
+    }
+    assert_string_equal(handover.public_url, "http://b");
+    assert_string_equal(handover.config->endpoints[0].name, "in");
+    handover_fini(&handover);
+    end_line(&line);
+}
+
 static void who_takes_no_configuration_does_not_look_at_one(void **state)
 {
     (void)state;
@@ -108,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_come_through_and_silence_is_none),
         cmocka_unit_test(a_reload_brings_configuration_and_public_url),
+        cmocka_unit_test(what_a_reload_brought_is_taken_in_the_place_of_the_old),
         cmocka_unit_test(who_takes_no_configuration_does_not_look_at_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "precedence.h"
+
+/* Over a moment that is too short the rate would be chance; then the last one counts. */
+static void look(struct precedence *precedence, const struct precedence_view *view)
+{
+    int64_t took_ms = view->now_ms - precedence->looked_ms;
+    int64_t accepted = view->accepted - precedence->accepted;
+    if (took_ms < PRECEDENCE_LOOK_MS)
+        return;
+    precedence->is_busy = accepted * 1000 >= took_ms * PRECEDENCE_BUSY_PER_SECOND;
+    precedence->accepted = view->accepted;
+    precedence->looked_ms = view->now_ms;
+}
+
+int64_t precedence_wait_ms(struct precedence *precedence, const struct precedence_view *view)
+{
+    look(precedence, view);
+    if (!view->is_behind) {
+        precedence->behind_since_ms = 0;
+        return 0;
+    }
+    if (precedence->behind_since_ms == 0)
+        precedence->behind_since_ms = view->now_ms;
+    bool is_late = view->now_ms - precedence->behind_since_ms >= PRECEDENCE_LAG_MAX_MS;
+    return precedence->is_busy && !is_late ? PRECEDENCE_LOOK_MS : 0;
+}
+
+int64_t precedence_rest_ms(const struct precedence *precedence, int64_t took_ms)
+{
+    if (!precedence->is_busy || took_ms < 0)
+        return 0;
+    return took_ms < PRECEDENCE_REST_MAX_MS ? took_ms : PRECEDENCE_REST_MAX_MS;
+}

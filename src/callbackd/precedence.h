@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whom the machine is for when there is too much for both: taking posts goes before deciding
+ * them, for a sender posts once, and what is in the log can wait. While posts come faster than
+ * they are decided, the worker holds back; but when it has been behind for
+ * PRECEDENCE_LAG_MAX_MS it takes its share, until it has caught up. Hooks rest while posts come
+ * fast, as long as their last round took. Below that load neither ever waits. Threads: the
+ * worker's.
+ */
+#ifndef CALLBACKD_PRECEDENCE_H
+#define CALLBACKD_PRECEDENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    PRECEDENCE_LAG_MAX_MS = 3000,
+    PRECEDENCE_LOOK_MS = 50,           /* how long it holds back before it looks again */
+    PRECEDENCE_REST_MAX_MS = 50,       /* of hooks, after a round */
+    PRECEDENCE_BUSY_PER_SECOND = 4000, /* fewer posts leave enough of two cores for both */
+};
+
+/* Starts as zeros. */
+struct precedence {
+    int64_t accepted;        /* posts, as of the last look */
+    int64_t looked_ms;       /* monotonic */
+    int64_t behind_since_ms; /* monotonic; 0: it is not */
+    bool is_busy;            /* posts came fast before the last look */
+};
+
+/* What is to be seen after a batch. */
+struct precedence_view {
+    int64_t now_ms;   /* monotonic */
+    int64_t accepted; /* posts that the receiver has accepted so far */
+    bool is_behind;   /* there was more to decide than a batch */
+};
+
+/* How long to hold back from deciding more; 0: not at all. */
+int64_t precedence_wait_ms(struct precedence *precedence, const struct precedence_view *view);
+
+/* How long hooks are to rest after a round of ends, starts and their transaction that took so
+ * long; 0: not at all. */
+int64_t precedence_rest_ms(const struct precedence *precedence, int64_t took_ms);
+
+#endif

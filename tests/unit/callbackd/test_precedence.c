@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "precedence.h"
+
+enum { START_MS = 1000000, FAST = 20000, SLOW = 1000 };
+
+/* The worker's batches at a time when so many posts a second come. */
+struct worker {
+    struct precedence precedence;
+    struct precedence_view view;
+};
+
+static struct worker begin(void)
+{
+    struct worker worker = {.view = {.now_ms = START_MS}};
+    (void)precedence_wait_ms(&worker.precedence, &worker.view);
+    return worker;
+}
+
+static int64_t batch_after(struct worker *worker, int64_t ms, int64_t per_second, bool is_behind)
+{
+    worker->view.now_ms += ms;
+    worker->view.accepted += ms * per_second / 1000;
+    worker->view.is_behind = is_behind;
+    return precedence_wait_ms(&worker->precedence, &worker->view);
+}
+
+static void holds_back_while_posts_come_faster_than_it_decides(void **state)
+{
+    (void)state;
+    struct worker worker = begin();
+    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+}
+
+static void never_waits_while_it_keeps_up(void **state)
+{
+    (void)state;
+    struct worker worker = begin();
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(batch_after(&worker, 100, FAST, false), 0);
+}
+
+static void decides_what_has_come_once_few_come(void **state)
+{
+    (void)state;
+    struct worker worker = begin();
+    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+    assert_int_equal(batch_after(&worker, 100, SLOW, true), 0);
+    assert_int_equal(batch_after(&worker, 1, FAST, true), 0);
+}
+
+static void takes_its_share_once_it_is_late_until_it_has_caught_up(void **state)
+{
+    (void)state;
+    struct worker worker = begin();
+    for (int64_t ms = 0; ms < PRECEDENCE_LAG_MAX_MS; ms += 100)
+        assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(batch_after(&worker, 100, FAST, true), 0);
+    assert_int_equal(batch_after(&worker, 100, FAST, false), 0);
+    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+}
+
+static void takes_no_moment_for_a_rate(void **state)
+{
+    (void)state;
+    struct worker worker = begin();
+    assert_int_equal(batch_after(&worker, 100, SLOW, true), 0);
+    worker.view.accepted += 256;
+    assert_int_equal(batch_after(&worker, 1, 0, true), 0);
+}
+
+static void an_old_total_is_no_rate(void **state)
+{
+    (void)state;
+    struct worker worker = begin();
+    worker.view.accepted = 1000000;
+    assert_int_equal(batch_after(&worker, 3600000, 0, true), 0);
+}
+
+static void hooks_rest_as_long_as_they_took_while_posts_come_fast(void **state)
+{
+    (void)state;
+    struct worker worker = begin();
+    assert_int_equal(precedence_rest_ms(&worker.precedence, 7), 0);
+    (void)batch_after(&worker, 100, FAST, false);
+    assert_int_equal(precedence_rest_ms(&worker.precedence, 0), 0);
+    assert_int_equal(precedence_rest_ms(&worker.precedence, 7), 7);
+    assert_int_equal(precedence_rest_ms(&worker.precedence, 60000), PRECEDENCE_REST_MAX_MS);
+    (void)batch_after(&worker, 100, SLOW, true);
+    assert_int_equal(precedence_rest_ms(&worker.precedence, 7), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(holds_back_while_posts_come_faster_than_it_decides),
+        cmocka_unit_test(never_waits_while_it_keeps_up),
+        cmocka_unit_test(decides_what_has_come_once_few_come),
+        cmocka_unit_test(takes_its_share_once_it_is_late_until_it_has_caught_up),
+        cmocka_unit_test(takes_no_moment_for_a_rate),
+        cmocka_unit_test(an_old_total_is_no_rate),
+        cmocka_unit_test(hooks_rest_as_long_as_they_took_while_posts_come_fast),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
