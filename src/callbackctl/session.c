@@ -9,7 +9,7 @@
 #include "locate.h"
 #include "verbs.h"
 
-enum { SECRETS_MAX = 2 };
+enum { SECRETS_MAX = 7 };
 
 static const struct {
     const char *secrets[SECRETS_MAX + 1]; /* keys of the configuration */
@@ -21,7 +21,11 @@ static const struct {
         {{"admin.token_file", "admin.tls.certificate", NULL},
          "give --token-file, or in place of the configuration CALLBACKD_URL and CALLBACKD_TOKEN"},
     [NEED_API_KEY] = {{"promptlayer.api_key_file", NULL}, "set PROMPTLAYER_API_KEY"},
-    [NEED_HOOK_ENVIRONMENT] = {{"hooks[].env_file", NULL}, NULL},
+    [NEED_HOOK_ENVIRONMENT] =
+        {{"hooks[].env_file", "hooks[].http.url_file", "hooks[].http.headers_file",
+          "hooks[].http.secret_file", "hooks[].http.ca_file", "hooks[].http.certificate_file",
+          "hooks[].http.private_key_file"},
+         NULL},
     [NEED_RUN_TOKEN_KEY] =
         {{"run_token.key_file", NULL}, "let the daemon make the URL: register the run with it"},
     [NEED_VERIFY_SECRETS] =

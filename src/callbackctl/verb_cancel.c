@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <string.h>
 
 #include "callbackd/os.h"
 #include "exit_status.h"
@@ -36,7 +37,11 @@ static int cancel_one(struct session *session, struct error *error)
     struct admin_answer answer = {0};
     if (!admin || cancel(admin, id, &answer, error) != 0)
         return -1;
+    const struct json *root = answer.document ? json_root(answer.document) : NULL;
+    const char *state = json_get_text(json_get(root, "state"));
     int status = answer_show(session, &answer, skip, error);
+    if (state && strcmp(state, "running") == 0)
+        display_note("it runs, and is being ended");
     admin_answer_fini(&answer);
     return status;
 }

@@ -20,7 +20,8 @@ static const struct option_row hook_options[] = {
     {OPTION_WORKFLOW, "workflow", "NAME", "as if it were of this workflow"},
     {OPTION_EXECUTION_ID, "execution-id", "N", "as if it were of this execution"},
     {OPTION_HEADER, "header", "'K: V'", "a header of the post; may be given several times"},
-    {OPTION_DRY_RUN, "dry-run", NULL, "run nothing: only conditions, arguments, environment"},
+    {OPTION_DRY_RUN, "dry-run", NULL,
+     "run nothing: only conditions, arguments and environment, or the request"},
     {OPTION_END, NULL, NULL, NULL},
 };
 
@@ -146,6 +147,9 @@ static int prepare(struct session *session, struct trial *trial, struct error *e
     if (!trial->request.hook)
         return -1;
     trial->request.endpoint = find_endpoint(session, config, trial->request.hook, error);
+    /* It posts by the same library. */
+    if (trial->request.hook->http.enabled && !session_http(session, error))
+        return -1;
     if (!trial->request.endpoint || read_body(session, &trial->body, error) != 0 ||
         read_summary(config, trial, error) != 0 || take_options(session, trial, error) != 0 ||
         take_headers(session, &trial->headers, error) != 0)
@@ -178,14 +182,23 @@ static struct bytes shown_value(const struct config_hook *hook, const char *vari
                                                      : bytes_of_text(variable + name + 1);
 }
 
+static void write_list(struct json_writer *writer, const char *name, char *const *texts)
+{
+    json_key(writer, name);
+    json_array_begin(writer);
+    for (; texts && *texts; texts++)
+        json_text(writer, *texts);
+    json_array_end(writer);
+}
+
 static void write_words(
     struct json_writer *writer, const struct config_hook *hook, const struct hook_trial *trial)
 {
-    json_key(writer, "arguments");
-    json_array_begin(writer);
-    for (char **word = trial->arguments; word && *word; word++)
-        json_text(writer, *word);
-    json_array_end(writer);
+    if (hook->http.enabled) {
+        write_list(writer, "request", trial->request);
+        return;
+    }
+    write_list(writer, "arguments", trial->arguments);
     json_key(writer, "environment");
     json_object_begin(writer);
     for (char **variable = trial->environment; variable && *variable; variable++) {
@@ -213,6 +226,10 @@ static void write_end(struct json_writer *writer, const struct hook_trial *trial
     json_member_bytes(writer, "stderr", buffer_bytes(&trial->errors));
     json_member_bool(writer, "output_truncated", trial->output_truncated);
     json_member_text(writer, "message", trial->message);
+    if (trial->line.length > 0) {
+        json_member_bytes(writer, "line", buffer_bytes(&trial->line));
+        json_member_text(writer, "answer", trial->answer);
+    }
 }
 
 static void append_json(
@@ -258,10 +275,16 @@ static void append_stream(struct buffer *out, const char *title, const struct bu
         buffer_append_char(out, '\n');
 }
 
+/* Or at least sent, so that there is more to say than why it was not. */
+static bool is_answered(const struct hook_trial *trial)
+{
+    return trial->outcome && strcmp(trial->outcome, "spawn_error") != 0;
+}
+
 static void append_outcome(const struct hook_trial *trial, struct buffer *out)
 {
     char span[32];
-    if (trial->message) {
+    if (trial->message && !is_answered(trial)) {
         buffer_append_text(out, "\nit cannot be started:\n");
         append_line(out, bytes_of_text(trial->message));
         return;
@@ -276,11 +299,38 @@ static void append_outcome(const struct hook_trial *trial, struct buffer *out)
         buffer_appendf(out, " %d", trial->exit_code);
     if (trial->signal > 0)
         buffer_appendf(out, ", signal %d", trial->signal);
+    if (trial->message)
+        buffer_appendf(out, ": %s", trial->message);
     buffer_appendf(out, ", after %s\n", span);
     if (trial->output_truncated)
         buffer_append_text(out, "(only the end of the output was kept)\n");
+    if (trial->answer) {
+        buffer_append_text(out, "answer: ");
+        text_append_printable(out, bytes_of_text(trial->answer));
+        buffer_append_char(out, '\n');
+    }
     append_stream(out, "standard output", &trial->output);
     append_stream(out, "standard error", &trial->errors);
+}
+
+static void append_list(struct buffer *out, const char *title, char *const *texts)
+{
+    buffer_appendf(out, "\n%s:\n", title);
+    for (; texts && *texts; texts++)
+        append_line(out, bytes_of_text(*texts));
+}
+
+static void append_words(
+    const struct config_hook *hook, const struct hook_trial *trial, struct buffer *out)
+{
+    append_list(out, "arguments", trial->arguments);
+    buffer_append_text(out, "\nenvironment:\n");
+    for (char **variable = trial->environment; variable && *variable; variable++) {
+        buffer_append_text(out, "  ");
+        text_append_printable(out, bytes_of(*variable, strcspn(*variable, "=") + 1));
+        text_append_printable(out, shown_value(hook, *variable));
+        buffer_append_char(out, '\n');
+    }
 }
 
 static void append_text(
@@ -297,16 +347,11 @@ static void append_text(
         text_append_printable(out, bytes_of_text(condition->text));
         buffer_append_char(out, '\n');
     }
-    buffer_append_text(out, "\narguments:\n");
-    for (char **word = trial->arguments; word && *word; word++)
-        append_line(out, bytes_of_text(*word));
-    buffer_append_text(out, "\nenvironment:\n");
-    for (char **variable = trial->environment; variable && *variable; variable++) {
-        buffer_append_text(out, "  ");
-        text_append_printable(out, bytes_of(*variable, strcspn(*variable, "=") + 1));
-        text_append_printable(out, shown_value(request->hook, *variable));
-        buffer_append_char(out, '\n');
-    }
+    if (request->hook->http.enabled)
+        append_list(out, "request", trial->request);
+    else
+        append_words(request->hook, trial, out);
+    append_stream(out, "line", &trial->line);
     append_outcome(trial, out);
 }
 
@@ -324,7 +369,9 @@ static int show(
         return error_set(error, ERROR_MEMORY, "there is too much to show");
     if (display_write(buffer_bytes(&out), error) != 0)
         return -1;
-    bool good = trial->matches && !trial->message && (request->dry_run || trial->exit_code == 0);
+    bool ended_well =
+        request->hook->mode == MODE_STREAM ? trial->answered_ok : trial->exit_code == 0;
+    bool good = trial->matches && !trial->message && (request->dry_run || ended_well);
     return good ? EXIT_STATUS_DONE : EXIT_STATUS_WORKFLOW_FAILED;
 }
 
@@ -356,8 +403,10 @@ const struct verb verb_hook = {
     "run a hook once on a body, here, and show everything",
     "Needs the configuration and no daemon; nothing is stored or retried. The command is run for "
     "real, whether its conditions hold or not, as the user who calls this (or the hook's own, for "
-    "root), with this shell's PATH, HOME and LANG, and for at most the hook's timeout.\n\n"
-    "Exit status 0: its conditions hold and it ended with 0. 1: not so.",
+    "root), with this shell's PATH, HOME and LANG, and for at most the hook's timeout; a request "
+    "is sent for real too. A stream is given the line and then the end of its standard input.\n\n"
+    "Exit status 0: its conditions hold and it ended with 0 (of a stream: answered ok), or was "
+    "answered with 200 to 299. 1: not so.",
     hook_options,
     run_hook,
 };

@@ -54,11 +54,12 @@ static void append_ending(
 {
     int64_t number = 0;
     const char *outcome = json_get_text(json_get(attempt, "outcome"));
+    bool signalled = outcome && strcmp(outcome, "signal") == 0;
     text_append_printable(out, bytes_of_text(outcome ? outcome : "running"));
     if (json_get_int64(document, json_get(attempt, "exit_code"), &number) && number >= 0)
         buffer_appendf(out, " %lld", (long long)number);
     if (json_get_int64(document, json_get(attempt, "signal"), &number) && number > 0)
-        buffer_appendf(out, " signal %lld", (long long)number);
+        buffer_appendf(out, "%s %lld", signalled ? "" : " signal", (long long)number);
 }
 
 static void append_attempt(

@@ -22,7 +22,7 @@ static const struct option_row replay_options[] = {
     {OPTION_WORKFLOW, "workflow", "NAME", "those of this workflow"},
     {OPTION_EXECUTION_ID, "execution-id", "N", "those of this execution"},
     {OPTION_YES, "yes", NULL, "do not ask whether so many should be replayed"},
-    {OPTION_DRY_RUN, "dry-run", NULL, "only say how many there are"},
+    {OPTION_DRY_RUN, "dry-run", NULL, "only say how many a filter finds"},
     {OPTION_END, NULL, NULL, NULL},
 };
 
@@ -238,6 +238,10 @@ static int run_replay(struct session *session, struct error *error)
         if (arguments_have(&session->arguments, replay_filters[i].option))
             return error_set(
                 error, ERROR_USAGE, "say either which RESULT, or --%s", replay_filters[i].name);
+    if (arguments_have(&session->arguments, OPTION_DRY_RUN))
+        return error_set(
+            error, ERROR_USAGE,
+            "--dry-run counts what a filter finds; a RESULT by its id would be replayed");
     return replay_one(session, error);
 }
 
