@@ -326,3 +326,21 @@ def test_hooks_say_how_their_latest_attempts_went(daemon):
     hook, = daemon.admin.get("/api/v1/hooks")["items"]
     assert (hook["recent_attempts"], hook["recent_success_rate"]) == (4, 0.75)
     assert 0 <= hook["recent_p50_ms"] <= hook["recent_p99_ms"]
+
+
+@pytest.mark.parametrize("query", ["status=%zz", "endpoint=%", "workflow=%00", "limit=1%", "since=%q0",
+                                   "cursor=%ff", "endpoint=" + 300 * "x"])
+def test_a_filter_that_cannot_be_read_is_not_taken_for_none(daemon, query):
+    daemon.start()
+    answer = daemon.admin.ask("GET", f"/api/v1/results?{query}")
+    assert answer.status == 400 and answer.json()["detail"]
+
+
+def test_a_replay_for_a_hook_that_cannot_be_read_runs_none(daemon):
+    daemon.hook(name="one", endpoint="results", command=["true"])
+    daemon.start()
+    result_id = daemon.call_back(daemon.launched(7), result_body(7)).json()["result_id"]
+    daemon.wait_for_jobs(1)
+    answer = daemon.admin.ask("POST", f"/api/v1/results/{result_id}/replay?hook=%zz")
+    assert answer.status == 400
+    assert len(daemon.jobs()) == 1

@@ -9,12 +9,15 @@ import struct
 import subprocess
 
 import pytest
-from support import build
+from support import build, senders
 
 FILTER = build.BIN.parent / "tests/result_test_canonical"
-STABLE_STRINGIFY = pathlib.Path("/usr/share/nodejs/json-stable-stringify")
+# Of npm where it is installed, else of Debian.
+STABLE_STRINGIFY = senders.DIRECTORY / "node_modules/json-stable-stringify"
+if not senders.INSTALLED:
+    STABLE_STRINGIFY = pathlib.Path("/usr/share/nodejs/json-stable-stringify")
 SAMPLE = r"""
-const stringify = require("/usr/share/nodejs/json-stable-stringify");
+const stringify = require(process.argv[1]);
 for (const line of require("fs").readFileSync(0, "utf8").split("\n").slice(0, -1)) {
   const colons = stringify(JSON.parse(line)).replace(/"([^"]+)"\s*:/g, '"$1": ');
   console.log(colons.replace(/,(?=(?:\s*[\{"\[]))/g, ", "));
@@ -92,7 +95,7 @@ def compare(lines, ours, theirs):
 
 def test_documents_are_rebuilt_as_python_does():
     documents = Documents(20261124)
-    lines = [documents.value() for _ in range(build.number(20000, 5000, 5000))]
+    lines = [documents.value() for _ in range(build.number(100_000, 5000, 5000))]
     lines += [repr(2.0 ** power) for power in range(-1074, 1024)]
     theirs = [json.dumps(json.loads(line), sort_keys=True).encode() for line in lines]
     compare(lines, rebuilt("python", lines), theirs)
@@ -102,9 +105,9 @@ def test_documents_are_rebuilt_as_python_does():
                     reason="needs node-json-stable-stringify")
 def test_documents_are_rebuilt_as_the_documented_javascript_does():
     documents = Documents(20261125)
-    lines = [documents.value() for _ in range(build.number(20000, 5000, 5000))]
+    lines = [documents.value() for _ in range(build.number(100_000, 5000, 5000))]
     lines += [repr(2.0 ** power) for power in range(-1074, 1024)]
     text = "".join(line + "\n" for line in lines).encode()
-    done = subprocess.run(["node", "-e", SAMPLE], input=text, capture_output=True, timeout=600)
+    done = subprocess.run(["node", "-e", SAMPLE, STABLE_STRINGIFY], input=text, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr
     compare(lines, rebuilt("javascript", lines), done.stdout.split(b"\n")[:-1])

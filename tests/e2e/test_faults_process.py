@@ -219,3 +219,31 @@ def test_a_clock_that_jumps(daemon, broken):
     assert not lines(daemon, BEGINS)
     daemon.stop()
     posts.check()
+
+
+def test_a_clock_that_jumps_makes_nothing_old(daemon, broken):
+    """Neither what was there before, nor what came while the clock was wrong."""
+    daemon.config["store"]["retention"] = "30d"
+    daemon.start()
+    posts = Posts(daemon)
+
+    def post_at(offset_s):
+        broken.set_clock(offset_s)
+        run_id, body = posts.new()
+        path = posts.path(run_id, expires_in_s=400 * DAY_S)
+        assert posts.note(run_id, daemon.post(path, body)).status == 200
+        daemon.wait_until_taken_in()
+
+    def seen(times):
+        return len(lines(daemon, "the clock was set forward")) == times
+
+    post_at(0)
+    post_at(40 * DAY_S)
+    wait_for("retention goes by the clock", lambda: seen(1))
+    post_at(-40 * DAY_S)
+    wait_for("retention goes by the clock", lambda: lines(daemon, "judged by the clock again"))
+    post_at(0)
+    wait_for("retention goes by the clock", lambda: seen(2))
+    assert len(listed(daemon)) == len(posts.accepted) == 4
+    daemon.stop()
+    posts.check()

@@ -70,6 +70,26 @@ def test_another_user_gets_all_that_a_hook_gets(daemon):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user_may_open_the_descriptors_again_and_pass_to_the_body_after_a_reload(daemon):
+    look = "cat /dev/stdin \"$CALLBACK_BODY_FILE\" >/dev/stdout && echo fine >/dev/stderr"
+    daemon.directory.chmod(0o755)
+    daemon.hook(name="ours", shell="true")
+    daemon.start()
+    deliver(daemon)
+    daemon.wait_for_jobs(1)
+    daemon.hook(name="look", shell=look, user="nobody", retry={"attempts": 1})
+    daemon.hook(name="stream", shell="head -n 1 </dev/stdin | sed 's/,.*/,\"status\":\"ok\"}/'",
+                mode="stream", user="nobody", retry={"attempts": 1})
+    daemon.write_config()
+    daemon.reload()
+    deliver(daemon, 8)
+    job, = daemon.wait_for_jobs(1, hook="look")
+    output = job["attempts"][-1]["output"]
+    assert output == result_body(8) * 2 + "fine\n"
+    daemon.wait_for_jobs(1, hook="stream")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_a_directory_that_the_user_may_not_enter_is_said(daemon):
     private = daemon.directory / "private"
     private.mkdir(mode=0o700)

@@ -76,6 +76,20 @@ def test_a_timeout_leaves_nothing(daemon, way):
     assert not alive(pids)
 
 
+def test_those_that_run_after_one_was_killed_are_not(daemon, way):
+    daemon.hook(name="first", shell="trap '' TERM; test \"$CALLBACK_ATTEMPT\" = 2 || sleep 1000",
+                timeout="300ms", retry={"attempts": 5, "first_delay": "1ms"}, concurrency=1)
+    daemon.hook(name="other", shell="exit 0", concurrency=1)
+    daemon.start()
+    for execution_id in (1, 2):
+        answer = daemon.call_back(daemon.launched(execution_id), result_body(execution_id))
+        assert answer.status == 200, answer
+    for job in daemon.wait_for_jobs(2, hook="first"):
+        assert [attempt["outcome"] for attempt in job["attempts"]] == ["timeout", "exit"]
+    for job in daemon.wait_for_jobs(2, hook="other"):
+        assert [attempt["outcome"] for attempt in job["attempts"]] == ["exit"]
+
+
 def test_a_cancelled_job_leaves_nothing(daemon, way):
     pids = start(daemon, way, timeout="1h")
     job, = daemon.wait_for_jobs(1, "running")

@@ -160,6 +160,30 @@ def test_running_hooks_get_their_time_at_a_stop(daemon):
     assert daemon.decided("SELECT state FROM jobs") == [("succeeded",)]
 
 
+def refuses(place):
+    try:
+        place.connect().close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    except ConnectionResetError:
+        pass  # in the moment in which it is closed
+    return False
+
+
+def test_a_stop_lets_nobody_wait_in_vain(daemon):
+    daemon.config["limits"].update({"stop_timeout": "60s"})
+    daemon.hook(shell="touch started; while test ! -e go; do sleep 0.02; done")
+    daemon.start()
+    places = [daemon.place(listener) for listener in (PLAIN, TLS, UNIX)]
+    daemon.call_back(daemon.launched(7), result_body(7))
+    wait_for("the hook runs", (daemon.directory / "started").exists)
+    os.kill(daemon.pid, signal.SIGTERM)
+    wait_for("nobody listens", lambda: all(map(refuses, places)))
+    assert daemon.children(WORKER), "it has not stopped yet"
+    (daemon.directory / "go").touch()
+    assert daemon.process.wait(60) == 0
+
+
 def test_a_second_daemon_on_the_same_store_is_refused(daemon):
     daemon.start()
     second = subprocess.run([build.CALLBACKD, "--config", daemon.config_path],
@@ -428,8 +452,8 @@ def test_connections_are_counted_over_all_receivers(daemon):
         daemon.wait_for_metric("connections", 3)
         receiver = daemon.child(RECEIVER)
         os.kill(daemon.pid, signal.SIGHUP)
-        wait_for("a new receiver serves", lambda: daemon.log_text().count(
-            'msg="child ready" child=receiver') == 2)
+        wait_for("only the new receiver takes connections",
+                 lambda: "role=receiver msg=draining connections=3" in daemon.log_text())
         connect(), connect()
         daemon.wait_for_metric("connections", 5)
         old[0].close()

@@ -74,6 +74,7 @@ def test_nothing_happens_unless_somebody_agrees(stocked, daemon):
 @pytest.mark.parametrize("arguments, status", [
     (["--yes"], USAGE), (["--hook", "good", "--yes"], USAGE), (["--since", "yesterday"], USAGE),
     (["01900000-0000-7000-8000-000000000000", "--since", "2h"], USAGE),
+    (["01900000-0000-7000-8000-000000000000", "--dry-run"], USAGE),
     (["--since", "2h", "--hook", "nobody", "--yes"], REFUSED),
     (["--status", "nonsense", "--yes"], REFUSED)])
 def test_what_makes_no_sense_is_refused(stocked, daemon, arguments, status):

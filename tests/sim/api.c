@@ -22,7 +22,7 @@ static bool has_key(const struct sim *sim, const struct http_request *request)
 bool api_read_body(struct http_request *request, struct buffer *body)
 {
     struct error error = {0};
-    if (http_request_read_body(request, body, NULL, NULL, &error) == 0)
+    if (http_request_read_body(request, body, NULL, &error) == 0)
         return true;
     answer_detail(request, error_info(error.code)->http_status, error.message);
     return false;

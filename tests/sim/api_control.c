@@ -34,7 +34,7 @@ static bool read_filter(struct http_request *request, int64_t *id_out)
     struct buffer text;
     buffer_init(&text, PARAMETER_MAX_BYTES);
     *id_out = 0;
-    bool there = http_request_parameter(request, name, &text);
+    bool there = http_request_parameter(request, name, &text) > 0;
     bool good = !there || text_parse_int64(buffer_bytes(&text), id_out);
     buffer_fini(&text);
     if (!good)

@@ -14,7 +14,7 @@ static bool read_id(struct http_request *request, int64_t *id_out)
     static const char name[] = "workflow_version_execution_id";
     struct buffer text;
     buffer_init(&text, PARAMETER_MAX_BYTES);
-    bool there = http_request_parameter(request, name, &text);
+    bool there = http_request_parameter(request, name, &text) > 0;
     bool good = there && text_parse_int64(buffer_bytes(&text), id_out);
     buffer_fini(&text);
     if (!there)
@@ -33,7 +33,7 @@ static bool read_all_outputs(struct http_request *request, bool *all_out)
     struct buffer text;
     bool known = false;
     buffer_init(&text, PARAMETER_MAX_BYTES);
-    bool there = http_request_parameter(request, name, &text);
+    bool there = http_request_parameter(request, name, &text) > 0;
     for (size_t i = 0; there && !known && i < sizeof words / sizeof *words; i++) {
         known = strcasecmp(words[i], buffer_text(&text)) == 0;
         *all_out = known && i >= 4;

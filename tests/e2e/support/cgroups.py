@@ -42,3 +42,10 @@ def why_none():
     finally:
         with contextlib.suppress(OSError):
             group.rmdir()
+
+
+def mount():
+    """Where version 2 is mounted whole."""
+    return next(line.split()[4] for line in
+                pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+                if " - cgroup2 " in line and line.split()[3] == "/")

@@ -8,6 +8,7 @@
  *   (NAME.durable): bytes get there by a sync that succeeds. A sync that fails takes
  *   what it should have written away from the disk for good, as Linux does: the next
  *   one says that all is well. Put in the place of the files, that is a power cut;
+ * - a receiver tries what it must not, as somebody who has taken it over would;
  * - the wall clock is another one;
  * - the n-th allocation fails (not under sanitizers, which have their own).
  *
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -40,6 +43,16 @@ enum role { ROLE_SUPERVISOR = 1, ROLE_RECEIVER = 2, ROLE_WORKER = 4 };
 enum file { FILE_NONE, FILE_LOG = 1, FILE_LOG_WAL = 2, FILE_STATE = 4, FILE_STATE_WAL = 8 };
 enum { FDS_MAX = 4096, RANGES_MAX = 16384, NS_PER_S = 1000000000 };
 enum effect { EFFECT_FAIL, EFFECT_DELAY, EFFECT_LIE };
+enum attempt {
+    ATTEMPT_NONE,
+    ATTEMPT_EXECUTE,
+    ATTEMPT_FORK,
+    ATTEMPT_SOCKET,
+    ATTEMPT_CONNECT,
+    ATTEMPT_READ_SYSTEM,
+    ATTEMPT_WRITE_BESIDE,
+    ATTEMPT_SIGNAL_SUPERVISOR
+};
 
 /* All numbers are 64 bits wide, for Python's sake. */
 struct control {
@@ -55,6 +68,8 @@ struct control {
     _Atomic int64_t struck;
     _Atomic int64_t clock_offset_ns;
     _Atomic int64_t durable; /* 1: what a disk would have is kept */
+    _Atomic int64_t attempt; /* what a receiver tries at its next sync */
+    _Atomic int64_t outcome; /* of that: -1 not yet, 0 it was done, else its errno */
 };
 
 struct range {
@@ -129,6 +144,48 @@ static void delay(void)
         .tv_sec = control->delay_us / 1000000, .tv_nsec = control->delay_us % 1000000 * 1000};
 
     (void)nanosleep(&time, NULL);
+}
+
+/* ---- what is forbidden ---- */
+
+static long try_to(enum attempt attempt)
+{
+    char *const arguments[] = {"true", NULL};
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    long result = 0;
+
+    switch (attempt) {
+    case ATTEMPT_EXECUTE:
+        return syscall(SYS_execve, "/bin/true", arguments, arguments + 1);
+    case ATTEMPT_FORK:
+        result = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+        if (result == 0)
+            _exit(0);
+        return result;
+    case ATTEMPT_SOCKET:
+        return syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
+    case ATTEMPT_CONNECT:
+        return syscall(SYS_connect, 0, &nowhere, sizeof nowhere);
+    case ATTEMPT_READ_SYSTEM:
+        return syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC, 0);
+    case ATTEMPT_WRITE_BESIDE:
+        return syscall(SYS_openat, AT_FDCWD, control_path, O_RDWR | O_CLOEXEC, 0);
+    case ATTEMPT_SIGNAL_SUPERVISOR:
+        return syscall(SYS_kill, getppid(), SIGCONT);
+    default:
+        return 0;
+    }
+}
+
+static void attempt_what_is_forbidden(void)
+{
+    enum attempt attempt;
+
+    if (control == NULL || role != ROLE_RECEIVER || atomic_load(&control->attempt) == ATTEMPT_NONE)
+        return;
+    attempt = (enum attempt)atomic_exchange(&control->attempt, ATTEMPT_NONE);
+    errno = 0;
+    atomic_store(&control->outcome, try_to(attempt) < 0 ? errno : 0);
 }
 
 /* ---- files ---- */
@@ -341,6 +398,7 @@ static int sync_file(int fd, long number)
     enum file file = file_of(fd);
     int result;
 
+    attempt_what_is_forbidden();
     if (file != FILE_NONE && strikes(CALL_SYNC, file)) {
         if (control->effect == EFFECT_LIE)
             return 0;

@@ -23,9 +23,11 @@ LOG, STATE = 1 | 2, 4 | 8  # the database and its write-ahead file
 FAIL, DELAY, LIE = range(3)
 FOR_EVER = 2**62
 DAY_S = 86400
+# What a receiver can be made to try.
+EXECUTE, FORK, SOCKET, CONNECT, READ_SYSTEM, WRITE_BESIDE, SIGNAL_SUPERVISOR = range(1, 8)
 
 FIELDS = ["armed", "effect", "errnum", "delay_us", "first", "last", "roles", "files", "seen",
-          "struck", "clock_offset_ns", "durable"]
+          "struck", "clock_offset_ns", "durable", "attempt", "outcome"]
 SANITIZER = {"release": None, "asan": "libasan.so", "tsan": "libtsan.so"}[build.NAME]
 
 
@@ -98,6 +100,16 @@ class Faults:
     @property
     def seen(self):
         return self.get("seen")
+
+    def attempt(self, what):
+        """The receiver tries that at its next sync; then see `outcome`."""
+        self.set("outcome", -1)
+        self.set("attempt", what)
+
+    @property
+    def outcome(self):
+        """-1: not known; 0: it was done; else the errno with which it was refused."""
+        return self.get("outcome")
 
     def set_clock(self, offset_s):
         """The daemon's wall clock, against that of the machine."""

@@ -66,12 +66,12 @@ def children(pid):
 def descendants(pid):
     """All below `pid`, zombies included."""
     parents = {other: parent(other) for other in everything()}
-    found, todo = set(), [pid]
-    while todo:
-        above = todo.pop()
+    found, pending = set(), [pid]
+    while pending:
+        above = pending.pop()
         below = [other for other, its in parents.items() if its == above and other not in found]
         found.update(below)
-        todo += below
+        pending += below
     return found
 
 

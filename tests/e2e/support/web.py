@@ -25,16 +25,7 @@ class Place:
 
     def connect(self):
         """A connected socket."""
-        if self.unix:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(TIMEOUT_S)
-            try:
-                sock.connect(self.unix)
-            except BaseException:
-                sock.close()
-                raise
-            return sock
-        sock = socket.create_connection((self.host, self.port), timeout=TIMEOUT_S)
+        sock = self._open()
         if not self.tls:
             return sock
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -45,6 +36,18 @@ class Place:
         except BaseException:
             sock.close()
             raise
+
+    def _open(self):
+        if not self.unix:
+            return socket.create_connection((self.host, self.port), timeout=TIMEOUT_S)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(TIMEOUT_S)
+        try:
+            sock.connect(self.unix)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def name(self):
         return "localhost" if self.unix else f"{self.host}:{self.port}"
@@ -69,6 +72,8 @@ class Client(http.client.HTTPConnection):
 
     def connect(self):
         self.sock = self.place.connect()
+        if not self.place.unix:  # or a body waits for what acknowledges its headers, as long as 40 ms
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, method, path, body=None, headers=None):
         self.request(method, path, body=body, headers=headers or {})

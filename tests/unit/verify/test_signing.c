@@ -280,6 +280,17 @@ static void no_bit_of_a_body_may_change(void **state)
     }
 }
 
+/* Hex, and words before it, are good in either case; in base64 another case is another signature.
+ */
+static bool is_the_same_hex(const struct signed_post *post, const char *value, const char *other)
+{
+    static const char *const of_hex[] = {"promptlayer", "github", "stripe", "slack"};
+    bool is_hex = strcmp(post->scheme, "hmac") == 0 && post->options.encoding == ENCODING_HEX;
+    for (size_t i = 0; i < sizeof of_hex / sizeof of_hex[0]; i++)
+        is_hex = is_hex || strcmp(post->scheme, of_hex[i]) == 0;
+    return is_hex && strcasecmp(value, other) == 0;
+}
+
 static void no_bit_of_a_header_may_change(void **state)
 {
     (void)state;
@@ -292,9 +303,8 @@ static void no_bit_of_a_header_may_change(void **state)
             for (size_t bit = 0; bit < 8 * strlen(posts[i].headers[h].value); bit++) {
                 snprintf(value, sizeof value, "%s", posts[i].headers[h].value);
                 value[bit / 8] = (char)((unsigned char)value[bit / 8] ^ 1U << bit % 8);
-                /* Hex, and words before it, are good in either case. */
                 if (strcmp(posts[i].unsigned_header, posts[i].headers[h].name) != 0 &&
-                    (bit % 8 != 5 || strcasecmp(value, posts[i].headers[h].value) != 0))
+                    !is_the_same_hex(&posts[i], value, posts[i].headers[h].value))
                     refuse(&attempt, posts[i].headers[h].name, bit);
             }
             /* Cut short anywhere, and with more behind it. */
