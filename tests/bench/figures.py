@@ -7,6 +7,12 @@ import dataclasses
 import statistics
 
 MIB = 2**20
+# name, over, under, at least, aim: of what group_hooks measures
+HOOKS = [
+    ("hooks completed/s ÷ a bare posix_spawn+wait loop", "hooks", "bare", 0.6, 0.85),
+    ("hooks completed/s ÷ adnanh/webhook's completed/s", "hooks", "webhook", 2, 4),
+    ("acks/s while hooks run ÷ with hooks paused", "acks", "acks_paused", 0.5, 0.7),
+]
 
 
 @dataclasses.dataclass
@@ -59,6 +65,12 @@ def figures(results):
     if large := results.get("large"):
         add(f"acks/s with {large['rows'] // 1_000_000} million results stored ÷ empty store",
             0.9, 1.0, _ratios(large, "filled", "empty"))
+    if hooks := results.get("hooks"):
+        for name, over, under, at_least, aim in HOOKS:
+            add(name, at_least, aim, [seen[over] / seen[under] for seen in hooks])
+    if streams := results.get("streams"):
+        add("jobs/s through one stream hook (window 512)", 10, 30,
+            [one["wide"] / 1000 for one in streams], unit=" k")
     if memory := results.get("memory"):
         add("memory (PSS of all processes), idle", 24, 12, [one["idle"] / MIB for one in memory],
             unit=" MiB", low_is_good=True)

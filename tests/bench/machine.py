@@ -7,6 +7,7 @@ import platform
 import re
 import statistics
 import subprocess
+import tempfile
 import time
 
 SYNCS = 200
@@ -31,15 +32,13 @@ def _package(name):
 
 def _sync_us(directory):
     """The median time of a 4 KiB write and fdatasync at the end of a file."""
-    path = directory / "sync-probe"
     times = []
-    with open(path, "wb", buffering=0) as file:
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
         for _ in range(SYNCS):
             started = time.perf_counter()
             file.write(b"x" * 4096)
             os.fdatasync(file.fileno())
             times.append(time.perf_counter() - started)
-    path.unlink()
     return round(statistics.median(times) * 1e6)
 
 

@@ -9,6 +9,7 @@ while; the servers take turns in each round, and what is compared is compared wi
 import argparse
 import json
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -18,20 +19,22 @@ import time
 import machine
 import prefill
 import processes
-from servers import SERVERS, Callbackd, Place
+from servers import SERVERS, Callbackd, CallbackdHooks, Place, WebhookCounted
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WARM_UP_S = 0.4
 TOKENS_PER_S = 60_000
 IDLE_SETTLE_S = 1.0
+HELD_BACK_S = 4.0
+WIDE_WINDOW, USUAL_WINDOW = 512, 16
 
 KEPT, NEW = False, True
 SIZES = [(64, 16 * 1024, KEPT), (64, 1024 * 1024, KEPT)]
-SHORT = {"main_s": 0.8, "half_s": 1.0, "rounds": 5, "rows": 1_000_000, "large_rounds": 3,
-         "matrix_s": 0.3, "matrix_rounds": 1,
+SHORT = {"main_s": 0.8, "half_s": 1.0, "sustained_s": 2.0, "stream_jobs": 20_000, "rounds": 5,
+         "rows": 1_000_000, "large_rounds": 3, "matrix_s": 0.3, "matrix_rounds": 1,
          "cells": [(1, 500, KEPT), (256, 500, KEPT), (64, 500, NEW), *SIZES]}
-FULL = {"main_s": 2.0, "half_s": 3.0, "rounds": 5, "rows": 10_000_000, "large_rounds": 5,
-        "matrix_s": 1.5, "matrix_rounds": 3,
+FULL = {"main_s": 2.0, "half_s": 3.0, "sustained_s": 8.0, "stream_jobs": 100_000, "rounds": 5,
+        "rows": 10_000_000, "large_rounds": 5, "matrix_s": 1.5, "matrix_rounds": 3,
         "cells": [(connections, 500, kind) for connections in (1, 16, 64, 256)
                   for kind in (KEPT, NEW) if (connections, kind) != (64, KEPT)] + SIZES}
 
@@ -188,8 +191,85 @@ def group_wrk(place, plan, results):
         *(statistics.median(results["wrk"][name]) for name in ("wrk", "load"))))
 
 
+def run_bare(place, seconds):
+    """posix_spawn and wait in a loop, processes a second."""
+    done = subprocess.run([place.bench / "bench_spawn", str(seconds)], check=True,
+                          capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def completed_per_second(server, do):
+    """Commands, while `do` runs; and what that returns."""
+    before, begin = server.completed(), time.monotonic()
+    done = do()
+    return (server.completed() - before) / (time.monotonic() - begin), done
+
+
+def measure_webhook(place, seconds, waits):
+    with WebhookCounted(place, waits) as server:
+        return completed_per_second(
+            server, lambda: run_load(server, seconds, 64, 500, False, 0))[0]
+
+
+def measure_hooks(place, seconds):
+    """Posts while hooks are paused, those hooks alone, and posts while they run."""
+    with CallbackdHooks(place) as server:
+        paused = measure(server, seconds)["per_second"]
+        server.catch_up()
+        server.set_paused(False)
+        time.sleep(WARM_UP_S)
+        alone, _ = completed_per_second(server, lambda: time.sleep(seconds))
+        beside, posts = completed_per_second(server, lambda: measure(server, seconds))
+    return {"acks_paused": paused, "hooks": alone, "hooks_beside": beside,
+            "acks": posts["per_second"]}
+
+
+def group_hooks(place, plan, results):
+    """Commands completed, beside a bare loop and webhook; and what they cost those who post."""
+    results["hooks"] = []
+    for _ in range(plan["rounds"]):
+        seen = {"bare": run_bare(place, plan["main_s"]),
+                "webhook": measure_webhook(place, plan["main_s"], waits=False),
+                "webhook_waiting": measure_webhook(place, plan["main_s"], waits=True),
+                **measure_hooks(place, plan["main_s"])}
+        results["hooks"].append(seen)
+        say("hooks: " + "  ".join(f"{name} {value:,.0f}/s" for name, value in seen.items()))
+
+
+def run_streams(place, window, jobs):
+    """Jobs a second through one copy of a stream hook that answers at once."""
+    store = place.directory / "streams"
+    shutil.rmtree(store, ignore_errors=True)
+    done = subprocess.run([place.bench / "bench_streams", store, place.bench / "bench_stream_echo",
+                           str(jobs), str(window)], check=True, capture_output=True, text=True)
+    shutil.rmtree(store, ignore_errors=True)
+    return float(re.match(r"(\d+) jobs/s", done.stdout)[1])
+
+
+def group_streams(place, plan, results):
+    results["streams"] = []
+    for _ in range(plan["rounds"]):
+        seen = {"wide": run_streams(place, WIDE_WINDOW, plan["stream_jobs"]),
+                "usual": run_streams(place, USUAL_WINDOW, plan["stream_jobs"] // 4)}
+        results["streams"].append(seen)
+        say("streams: " + "  ".join(f"{name} {value:,.0f}/s" for name, value in seen.items()))
+
+
+def group_sustained(place, plan, results):
+    """In a burst the worker holds back for 3 s (docs/ARCHITECTURE.md): what is accepted when it
+    does not any more."""
+    results["sustained"] = []
+    for _ in range(min(3, plan["rounds"])):
+        with SERVERS["callbackd"](place) as server:
+            seen = run_load(server, plan["sustained_s"], 64, 500, False, 0, warm_up=HELD_BACK_S)
+        results["sustained"].append(seen["per_second"])
+        say(f"sustained: {seen['per_second']:,.0f}/s")
+
+
 GROUPS = {"main": group_main, "new_tls": group_new_tls, "half": group_half,
-          "memory": group_memory, "large": group_large, "wrk": group_wrk, "matrix": group_matrix}
+          "memory": group_memory, "large": group_large, "hooks": group_hooks,
+          "streams": group_streams, "sustained": group_sustained, "wrk": group_wrk,
+          "matrix": group_matrix}
 
 
 def main():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Makes a store with many results in it, as if they had come over the last weeks: every one has
-its row in the log, its decision, its run, and a job that ended well. Written with SQL, not posted."""
+its row in the log, its decision, its run, and a job that ended well, or jobs that wait. Written
+with SQL, not posted."""
 import hashlib
 import json
 import sqlite3
@@ -35,6 +36,20 @@ JOBS = f"""{ROWS} INSERT INTO jobs (seq, id, hook, result_seq, state, attempts_m
     created_at, ended_at, replay, cancel_requested)
 SELECT n, {JOB}, 'next', n, 'succeeded', 1, 0, :start + n, :start + n, 0, 0 FROM rows"""
 
+# Of one hook, numbered after those of the hooks before it; `key` is its line, NULL for none.
+WAITING = """{rows} INSERT INTO jobs (seq, id, hook, result_seq, state, attempts_made, next_at,
+    queued_at, created_at, replay, cancel_requested, order_key, held)
+SELECT {before} + n, {id}, '{hook}', n, 'waiting', 0, :start + n, :start + n, :start + n, 0, 0,
+    {key}, {held} FROM rows"""
+LINES = 1000  # of a hook with order "workflow"
+
+
+def _waiting(index, hook, order, count):
+    key, held = {None: ("NULL", 0), "execution": ("'execution:' || (1000000 + n)", 0),
+                 "workflow": (f"'workflow:' || n % {LINES}", f"n > {LINES}")}[order]
+    return WAITING.format(rows=ROWS, before=index * count, id=UUID.format(kind=0x10 + index),
+                          hook=hook, key=key, held=held)
+
 
 def _body():
     body = json.dumps({"workflow_version_execution_id": 100000000000000,
@@ -58,12 +73,22 @@ def _fill(path, statements, count, start, say):
     return database
 
 
-def fill(store, count, say):
-    """`store`: a directory that a callbackd has prepared, which does not run now."""
-    start = int(time.time() * 1000) - count
+def _fill_store(store, count, jobs, start, say):
     _fill(store / "log/results.db", [RECEIVED], count, start, say).close()
-    state = _fill(store / "state/state.db", [RUNS, RESULTS, JOBS], count, start, say)
+    state = _fill(store / "state/state.db", [RUNS, RESULTS, *jobs], count, start, say)
     state.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('cursor', ?)", (count,))
     state.execute("INSERT OR REPLACE INTO job_counts (hook, state, jobs)"
                   " SELECT hook, state, count(*) FROM jobs GROUP BY hook, state")
     state.close()
+
+
+def fill(store, count, say):
+    """`store`: a directory that a callbackd has prepared, which does not run now."""
+    _fill_store(store, count, [JOBS], int(time.time() * 1000) - count, say)
+
+
+def fill_queue(store, count, hooks):
+    """So many results, each with a waiting job of each of `hooks`: (name, order or None)."""
+    jobs = [_waiting(index, hook, order, count) for index, (hook, order) in enumerate(hooks)]
+    # Long ago: jobs are due, also when the store's clock runs behind.
+    _fill_store(store, count, jobs, int(time.time() * 1000) - count - 60_000, lambda text: None)

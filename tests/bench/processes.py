@@ -24,11 +24,11 @@ def tree(pid):
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _stat(entry.name)):
             parents[int(entry.name)] = int(fields[1])
-    found, todo = [], [pid]
-    while todo:
-        above = todo.pop()
+    found, pending = [], [pid]
+    while pending:
+        above = pending.pop()
         found.append(above)
-        todo += [below for below, its in parents.items() if its == above]
+        pending += [below for below, its in parents.items() if its == above]
     return found
 
 

@@ -32,6 +32,11 @@ HOW = """## How it is measured
   from the moment at which a request was due, so that a stall is seen in full.
 - Servers take turns; each measurement starts its server anew with an empty store. A ratio is
   taken within a round, and the median of the rounds is given, with the least and the greatest.
+- **Hooks** run `/bin/true`, 16 at once, from a backlog that is there already; each has the body on its
+  stdin and in a file, a control group where one can be made, and is recorded, synced, before it
+  starts and before it counts as done. **webhook** runs a program that does no more than add a byte to
+  a file, so that its completed commands can be counted, not its answers; as it is, it answers at once
+  and starts as many as there are posts. The bare loop starts one `/bin/true` after the other.
 - The CPU time is that of all processes of the server, per request; the memory is their PSS.
 """
 
@@ -98,15 +103,46 @@ def matrix_table(results):
     return table(["connections, body", *(picture.NAMES[name] for name in names)], rows)
 
 
+def hooks_table(results):
+    seen = results["hooks"]
+    rows = [["processes, a bare posix_spawn+wait loop", "bare"],
+            ["commands completed, webhook, which answers at once", "webhook"],
+            ["the same, told to answer when the command has ended", "webhook_waiting"],
+            ["hooks completed, callbackd, from a backlog", "hooks"],
+            ["posts acknowledged while hooks are paused", "acks_paused"],
+            ["posts acknowledged while hooks run", "acks"],
+            ["hooks completed meanwhile", "hooks_beside"]]
+    return table(["`/bin/true` as the hook", "a second"],
+                 [[name, f"{median(seen, key):,.0f}"] for name, key in rows])
+
+
+def streams_text(results):
+    wide, usual = (median(results["streams"], name) for name in ("wide", "usual"))
+    return (f"Through one stream hook whose command answers at once: {wide:,.0f} jobs a second "
+            f"with `window` 512, {usual:,.0f} with 16, which it is by default.\n")
+
+
+def sustained_text(results):
+    return ("The rates above are those of bursts of some seconds. When posts go on to come as fast "
+            "as they can, results are decided beside accepting them: then callbackd accepts "
+            f"{statistics.median(results['sustained']):,.0f} a second.\n")
+
+
 def document(results):
     parts = [INTRODUCTION, machine_text(results), "![](performance.svg)\n",
              "## What it is held to\n", figures_table(results)]
     if "main" in results:
         parts += ["## Rates\n", main_table(results)]
+    if "sustained" in results:
+        parts.append(sustained_text(results))
     if "half" in results:
         parts += ["## Latencies\n", half_table(results)]
     if "matrix" in results:
         parts += ["## Posts a second, by connections and size\n", matrix_table(results)]
+    if "hooks" in results:
+        parts += ["## Hooks\n", hooks_table(results)]
+    if "streams" in results:
+        parts.append(streams_text(results))
     if "wrk" in results:
         wrk, load = (statistics.median(results["wrk"][name]) for name in ("wrk", "load"))
         parts.append(f"The load generator itself: nginx answers {load:,.0f}/s to it and "

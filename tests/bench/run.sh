@@ -7,8 +7,8 @@
 # seen is in build-bench/results.json. --write also renews docs/PERFORMANCE.md and its
 # picture. Takes about 25 minutes and 20 GB of disk, with --short 3 minutes and 3 GB.
 #
-# Groups: main new_tls half memory large wrk matrix. Best on a machine that does
-# nothing else.
+# Groups: main new_tls half memory large hooks streams sustained wrk matrix. Best on a
+# machine that does nothing else.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -27,7 +27,7 @@ build() {
         options+=("-DCIVETWEB_SOURCE_DIR=$root/build/src/http/civetweb/source")
     cmake -S "$root" --preset release -B "$out" "${options[@]}" &&
         cmake --build "$out" --parallel "$(nproc)" \
-            --target callbackd bench_load bench_empty_server
+            --target callbackd bench_load bench_empty_server bench_spawn bench_mark bench_streams
 }
 
 main() {

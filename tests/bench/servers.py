@@ -10,6 +10,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
 import urllib.request
 
@@ -68,7 +69,7 @@ class Server:
         self.directory = place.directory / "server"
 
     def __enter__(self):
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self.clear()
         self.directory.mkdir(parents=True)
         try:
             self.start()
@@ -79,6 +80,13 @@ class Server:
 
     def __exit__(self, *_):
         self.end()
+
+    def clear(self):
+        """What the last one's commands still write, they write elsewhere."""
+        if self.directory.exists():
+            aside = pathlib.Path(tempfile.mkdtemp(prefix="old-", dir=self.place.directory))
+            self.directory.rename(aside / "server")
+            shutil.rmtree(aside, ignore_errors=True)
 
     def spawn(self, *command, **how):
         with open(self.directory / "log", "ab") as log:
@@ -178,14 +186,33 @@ class Webhook(Server):
     """adnanh's: answers at once and runs `true`. It stores nothing."""
     path, tokens = "/hooks/results", False
 
+    def hook(self):
+        return {"id": "results", "execute-command": "/bin/true"}
+
     def start(self):
-        hooks = [{"id": "results", "execute-command": "/bin/true"}]
-        (self.directory / "hooks.json").write_text(json.dumps(hooks))
+        (self.directory / "hooks.json").write_text(json.dumps([self.hook()]))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.spawn("webhook", "-hooks", "hooks.json", "-ip", "127.0.0.1", "-port", self.port)
         wait_for("webhook", lambda: self.process.poll() is None and can_connect(self.port))
+
+
+class WebhookCounted(Webhook):
+    """Its commands can be counted. `waits`: it answers when the command has ended; else at once, and
+    as many run as there are posts."""
+
+    def __init__(self, place, waits):
+        super().__init__(place)
+        self.waits, self.marks = waits, self.directory / "marks"
+
+    def hook(self):
+        return {**super().hook(), "execute-command": str(self.place.bench / "bench_mark"),
+                "pass-arguments-to-command": [{"source": "string", "name": str(self.marks)}],
+                "include-command-output-in-response": self.waits}
+
+    def completed(self):
+        return self.marks.stat().st_size if self.marks.exists() else 0
 
 
 class Callbackd(Server):
@@ -216,6 +243,10 @@ class Callbackd(Server):
         }
 
     def start(self):
+        self.start_unpaused()
+        self.set_paused(True)
+
+    def start_unpaused(self):
         (self.directory / "admin.token").touch(mode=0o600)
         (self.directory / "admin.token").write_text(self.admin_token)
         (self.directory / "callbackd.json").write_text(json.dumps(self.configuration()))
@@ -223,7 +254,6 @@ class Callbackd(Server):
         wait_for("callbackd", lambda: self.said(r"msg=\"?ready\b"))
         self.port = int(self.said(r"msg=listening address=\S*:(\d+)").group(1))
         self.admin_port = int(self.said(r'msg="admin listening" address=\S*:(\d+)').group(1))
-        self.ask("/api/v1/hooks/next/pause", "POST")
 
     def said(self, pattern):
         log = (self.directory / "log").read_text()
@@ -237,6 +267,20 @@ class Callbackd(Server):
             headers={"Authorization": f"Bearer {self.admin_token}"})
         with contextlib.closing(urllib.request.urlopen(request, timeout=PATIENCE_S)) as answer:
             return answer.read().decode()
+
+    def set_paused(self, paused):
+        for hook in self.configuration()["hooks"]:
+            self.ask(f"/api/v1/hooks/{hook['name']}/{'pause' if paused else 'resume'}", "POST")
+
+    def completed(self):
+        """Hooks that have ended well, their ends recorded."""
+        return int(re.search(r"^callbackd_jobs_succeeded_total (\d+)$", self.ask("/metrics"),
+                             re.MULTILINE)[1])
+
+    def own(self):
+        """Supervisor, receiver and worker; a hook that just begins looks like the worker."""
+        return [self.pid, *map(int, pathlib.Path(
+            f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())]
 
     def lag(self):
         """Results that the worker has not taken in yet: asked of the databases, for the gauge of
@@ -259,6 +303,14 @@ class Callbackd(Server):
 
 class CallbackdTls(Callbackd):
     tls = True
+
+
+class CallbackdHooks(Callbackd):
+    """One hook, `/bin/true`, as many at once as all hooks together may be by default."""
+
+    def configuration(self):
+        hook = {"name": "next", "command": ["/bin/true"], "concurrency": 16}
+        return {**super().configuration(), "hooks": [hook]}
 
 
 class CallbackdOpen(Callbackd):
