@@ -21,11 +21,11 @@ def say(text):
     print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 
-def arguments(description, **numbers):
-    """`--out FILE` and a number for each of `numbers`, with its default."""
+def arguments(description, **others):
+    """`--out FILE` and an option for each of `others`, of its default's type."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", type=pathlib.Path, help="the outcome is added here, a JSON line")
-    for name, default in numbers.items():
+    for name, default in others.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=default)
     return parser
 

@@ -20,7 +20,6 @@ and the outcome says so. The store is removed in the end."""
 import json
 import os
 import pathlib
-import re
 import shutil
 import statistics
 import subprocess
@@ -56,13 +55,7 @@ class Working(Callbackd):
         return configuration
 
     def start(self):
-        super().start()
-        self.ask("/api/v1/hooks/next/resume", "POST")
-
-    def own(self):
-        """Supervisor, receiver and worker; a hook that just begins looks like the worker."""
-        return [self.pid, *map(int, pathlib.Path(
-            f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())]
+        self.start_unpaused()
 
 
 def count(pids, what):
@@ -144,8 +137,7 @@ def check_hooks(server, hooked, outcome):
     unfinished = "SELECT count(*) FROM jobs WHERE state NOT IN ('succeeded', 'dead')"
     wait_for("the hooks", lambda: server.number(state, unfinished) == (0,))
     # Of the counter: retention has removed most of these jobs.
-    ran = int(re.search(r"^callbackd_jobs_succeeded_total (\d+)$", server.ask("/metrics"),
-                        re.MULTILINE)[1])
+    ran = server.completed()
     outcome.add(hooks=ran)
     outcome.require(ran == hooked, f"{hooked} results with a hook, {ran} hooks ran well")
 

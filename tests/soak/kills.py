@@ -22,7 +22,8 @@ from support.posting import Poster
 from support.waiting import wait_for
 
 HOOKS_AT_ONCE = 8
-STANDSTILL_S = 60  # if hooks do not get on for so long, they have stopped
+STANDSTILL_S = 60  # if fewer hooks end in so long, they have stopped
+HOOKS_IN_STANDSTILL = 3000
 WITHIN_S = 60      # how long a restart may take here; the longest is noted
 
 
@@ -48,10 +49,11 @@ def run_rounds(daemon, poster, chance, rounds, burst):
 
 def wait_for_hooks(daemon):
     """As long as they get on."""
-    unfinished = "SELECT count(*) FROM jobs WHERE state NOT IN ('succeeded', 'dead')"
+    unfinished = ("SELECT coalesce(sum(jobs), 0) FROM job_counts"
+                  " WHERE state NOT IN ('succeeded', 'dead')")
     while (left := daemon.decided(unfinished)[0][0]) > 0:
         say(f"{left:,} hooks to run")
-        aim = max(0, left - max(1000, left // 5))
+        aim = max(0, left - HOOKS_IN_STANDSTILL)
         wait_for("more hooks ended", lambda: daemon.decided(unfinished)[0][0] <= aim, STANDSTILL_S)
 
 

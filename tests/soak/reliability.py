@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """reliability.py OUTCOMES DOCUMENT: writes the latest outcome of each long test into DOCUMENT,
-between the marks; what stands outside of them is left alone."""
+between the marks; what stands outside of them is left alone. Beside it, NAME.jsonl keeps these
+outcomes: not every test is run each time, nor on the same machine."""
 import json
 import pathlib
 import sys
@@ -12,10 +13,16 @@ HEAD = "# Reliability\n\n"
 MIB = 2**20
 
 
-def latest(path):
-    """{(test, file system or None): outcome}"""
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+def latest(*paths):
+    """{(test, what it was on or None): outcome}; of the same, the last"""
+    lines = [json.loads(line) for path in paths if path.exists()
+             for line in path.read_text().splitlines()]
     return {(line["test"], line.get("on")): line for line in lines}
+
+
+def keep(outcomes, path):
+    path.write_text("".join(json.dumps(outcome, ensure_ascii=False) + "\n" for _, outcome in
+                            sorted(outcomes.items(), key=str)))
 
 
 def verdict(outcome):
@@ -91,6 +98,31 @@ def hooks(outcomes):
             "descriptor is left.\n")
 
 
+def backlog(outcomes):
+    if not (seen := outcomes.get(("backlog", None))) or not seen.get("ways"):
+        return None
+    rows = [[one["way"], *(number(one[key]) for key in ("jobs", "interrupted", "again")),
+             f"**{one['never']}**"] for one in seen["ways"]]
+    text = ("### A long queue, interrupted\n\n" + verdict(seen) + "\n" +
+            table(["twice in the middle of it", "jobs", "attempts cut off", "of them run again in "
+                   "full or part", "**accepted and never run**"], rows))
+    return text + (backlog_length(seen) if "table" in seen else "")
+
+
+def backlog_length(seen):
+    few, many = number(seen["small_jobs"]), number(seen["queued"])
+    rows = [[row["name"] + ", ms", f"{row['small'] * 1e3:,.1f}", f"{row['large'] * 1e3:,.1f}"]
+            for row in seen["table"]]
+    rows += [[f"memory of all processes, {name}, MiB", *(f"{value / MIB:,.1f}" for value in
+                                                          seen["memory_" + key])]
+             for name, key in (("idle", "idle"), ("greatest while hooks run", "most"))]
+    rows.append(["hooks completed a second", *map(number, seen["hooks_per_s"])])
+    return (f"\nA queue of {many} jobs of four hooks (without order, in lines by workflow, by "
+            f"execution with a priority, with a rate) costs disk, {seen['bytes'] / MIB:,.0f} MiB with "
+            "their results, not memory:\n\n" +
+            table(["", f"{few} jobs wait", f"{many} jobs wait"], rows))
+
+
 def power(outcomes):
     rows, verdicts = [], []
     for (test, system), seen in sorted(outcomes.items(), key=lambda item: str(item[0])):
@@ -157,9 +189,60 @@ def scale(outcomes):
                    f"{seen['rows']:,} results"], rows))
 
 
+def fuzz(outcomes):
+    targets = {on: seen for (test, on), seen in sorted(outcomes.items(), key=str)
+               if test == "fuzz" and "inputs" in seen}
+    if not targets:
+        return None
+    rows = [[on, seen["machine"]["date"], f"{seen['cpu_minutes']:g}", number(seen["inputs"]),
+             number(seen["edges"]), "none" if seen["passed"] else "**found**"]
+            for on, seen in targets.items()]
+    return ("### Fuzzing\n\n" +
+            table(["", "date", "minutes of a CPU", "inputs", "edges covered", "findings"], rows) +
+            "\nEach parser of bytes that others choose has a target in `tests/fuzz/`, which says what "
+            "must hold; they run with the address and undefined behaviour sanitizers.\n")
+
+
+def slow(outcomes):
+    if not (seen := outcomes.get(("slow", None))) or not seen.get("attacks"):
+        return None
+
+    def row(one):
+        posts = [f"{sender['accepted']:,}, p99 {sender['p99_s'] * 1e3:,.0f} ms, at most "
+                 f"{sender['most_s'] * 1e3:,.0f} ms; {len(sender['seconds_without'])}"
+                 for sender in one["senders"]]
+        return [one["name"], number(one["most_open"]), f"{one['memory_mib']:,.0f}", *posts]
+
+    return (f"### {number(seen['connections'])} slow connections\n\n" + verdict(seen) + "\n" +
+            table(["", "open at most", "receiver, MiB", "sender of another address: posts stored, "
+                   "times; seconds without", "sender of the same address"],
+                  map(row, seen["attacks"])) +
+            f"\nEach for {seen['seconds']} s. The first three are slowhttptest's, all from one "
+            "address; the others come from an address each, and come again when they are ended.\n")
+
+
+def tls(outcomes):
+    if not (seen := outcomes.get(("testssl", None))) or "findings" not in seen:
+        return None
+    rows = [[one["id"], one["severity"], one["finding"], one["why"]] for one in seen["findings"]]
+    grade = f" Grade **{seen['grade']}**." if "grade" in seen else ""
+    return ("### TLS, by testssl.sh " + seen["version"] + "\n\n" + verdict(seen) + grade +
+            f"\n{seen['checked']} findings, {seen['good']} of them good or neutral. The others:\n\n" +
+            table(["", "severity", "testssl.sh says", "because"], rows))
+
+
+def failed(outcomes):
+    """What must not be overlooked, also where it ended before there was a figure."""
+    lines = [f"- **{test}{' on ' + on if on else ''}** has failed on {seen['machine']['date']}: "
+             f"{'; '.join(seen['faults'])}\n"
+             for (test, on), seen in sorted(outcomes.items(), key=str) if not seen["passed"]]
+    return "### Failed\n\n" + "".join(lines) if lines else None
+
+
 def measured(outcomes):
-    parts = [part for part in (kills(outcomes), hooks(outcomes), power(outcomes), flat(outcomes),
-                               scale(outcomes)) if part]
+    parts = [part for part in (failed(outcomes), kills(outcomes), hooks(outcomes), backlog(outcomes),
+                               power(outcomes), flat(outcomes), scale(outcomes), fuzz(outcomes),
+                               slow(outcomes), tls(outcomes)) if part]
     return ("\n## Measured\n\nBy `tests/soak.sh --write`; a short form of each runs in "
             "`tests/run.sh`.\n\n" + machines(outcomes) + "\n" + "\n".join(parts) + "\n")
 
@@ -176,7 +259,10 @@ def main():
             sys.exit(f"{document}: the mark of the measured part's end is missing")
     else:
         before, after = text.rstrip("\n") + "\n\n", ""
-    document.write_text(before + BEGIN + measured(latest(outcomes)) + END + after)
+    kept = document.with_suffix(".jsonl")
+    found = latest(kept, outcomes)
+    keep(found, kept)
+    document.write_text(before + BEGIN + measured(found) + END + after)
 
 
 if __name__ == "__main__":
