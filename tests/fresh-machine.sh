@@ -67,6 +67,7 @@ mount_system() {
     local machine=$1
     mount -t proc proc "$machine/proc"
     mount --bind /dev "$machine/dev"
+    mount -t devpts -o newinstance,ptmxmode=0666 devpts "$machine/dev/pts"
     mount -t tmpfs -o mode=1777 shm "$machine/dev/shm"
     mount -t tmpfs -o mode=1777 tmp "$machine/tmp"
 }
@@ -79,6 +80,8 @@ configure_network() {
     while read -r uri suite; do
         echo "deb [signed-by=$KEYRING] $uri $suite main" >>"$machine/etc/apt/sources.list"
     done < <(sources "($SUITE|oldstable|stable)(-updates|-security)?")
+    # What this machine's npm needs to reach its registry.
+    [[ ! -f ${NODE_EXTRA_CA_CERTS:-} ]] || cp -L "$NODE_EXTRA_CA_CERTS" "$machine/root/npm-ca.pem"
 }
 
 # inside MACHINE COMMAND...: says how long it took
@@ -86,8 +89,11 @@ inside() {
     local machine=$1 begin=$SECONDS
     shift
     say "$*"
+    local -a npm=()
+    [[ ! -f $machine/root/npm-ca.pem ]] || npm+=(NODE_EXTRA_CA_CERTS=/root/npm-ca.pem)
+    [[ -z ${npm_config_registry:-} ]] || npm+=(npm_config_registry="$npm_config_registry")
     chroot "$machine" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-        TERM=dumb "$@" </dev/null || die "failed after $((SECONDS - begin)) s: $*"
+        TERM=dumb "${npm[@]}" "$@" </dev/null || die "failed after $((SECONDS - begin)) s: $*"
     say "$((SECONDS - begin)) s: $*"
 }
 

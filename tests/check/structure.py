@@ -30,7 +30,7 @@ DOORS = {
     "config": {"config"},
     "verify": {"verify"},
     "store": {"state", "store", "upkeep"},
-    "outgoing": {"http_client"},
+    "outgoing": {"http_client", "http_pool"},
     "launch": {"ledger", "promptlayer", "reconciler"},
     "hooks": {"hooks", "hook_trial", "hook_view"},
     "http": {"admin", "receiver"},
@@ -44,6 +44,7 @@ THIRD_PARTY = {
     "cJSON.h": {"result", "config"},
     "pcre2.h": {"config", "hooks"},
     "systemd/sd-daemon.h": {"callbackd"},
+    "seccomp.h": {"callbackd"},
 }
 # Writable variables with static storage, and why each is needed: (room, object, symbol).
 MUTABLE = {
@@ -54,7 +55,7 @@ MUTABLE = {
 }
 # Files in which a licence line has no place: texts for people, formats without
 # comments, and inputs of fuzz targets.
-NO_SPDX = re.compile(r"(\.md|\.json|/LICENSE|^LICENSE|\.gitignore|\.clang-format)$|^tests/fuzz/corpus/|"
+NO_SPDX = re.compile(r"(\.md|\.jsonl?|/LICENSE|^LICENSE|\.gitignore|\.clang-format)$|^tests/fuzz/corpus/|"
                      r"^tests/unit/[^/]*/data/")
 GENERATED = {"configuration": "docs/CONFIGURATION.md", "metrics": "docs/METRICS.md"}
 
@@ -213,6 +214,24 @@ def check_documents_are_fresh(bin_dir):
             yield f"{name} is stale: build/bin/callbackd-document {topic} > {name}"
 
 
+def check_threats_have_tests():
+    """Each row of docs/SECURITY.md names a test, and each test that it names is there."""
+    tests = {path.name: path for path in sorted((ROOT / "tests").rglob("*.*"))}
+    for number, line in enumerate((ROOT / "docs/SECURITY.md").read_text().splitlines(), 1):
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.startswith("|") or len(cells) != 3 or cells[0] in ("threat", "---"):
+            continue
+        named = re.findall(r"`([\w/.-]+\.(?:py|c|sh))(?:::(\w+))?`", cells[2])
+        if not named:
+            yield f"docs/SECURITY.md:{number}: no test shows it"
+        for name, case in named:
+            path = tests.get(pathlib.PurePath(name).name) if "/" not in name else ROOT / name
+            if path is None or not path.is_file():
+                yield f"docs/SECURITY.md:{number}: there is no {name}"
+            elif case and not re.search(rf"(def|void) {case}\(", path.read_text()):
+                yield f"docs/SECURITY.md:{number}: {name} has no {case}"
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -224,6 +243,7 @@ def main():
         (check_third_party_stays_in_its_room, ()),
         (check_no_mutable_globals, (objects,)),
         (check_licence_lines, ()),
+        (check_threats_have_tests, ()),
         (check_no_private_keys, ()),
         (check_documents_are_fresh, (bin_dir,)),
     ]
