@@ -11,17 +11,22 @@ readonly BUILD=(
     gcc libc6-dev make cmake pkgconf patch xz-utils openssl ca-certificates
     debian-archive-keyring procps
     libssl-dev libcjson-dev libsqlite3-dev libcurl4-openssl-dev libpcre2-dev
-    libsystemd-dev libcmocka-dev
+    libseccomp-dev libsystemd-dev libcmocka-dev
 )
 # What tests/run.sh needs beside that.
 readonly TESTS=(
     clang llvm libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
-    binutils python3 python3-pytest python3-pytest-xdist nginx curl git
+    binutils python3 python3-pytest python3-pytest-xdist nginx haproxy curl git
     e2fsprogs xfsprogs mount util-linux libeatmydata1 patchelf
-    python3-stripe python3-twilio nodejs node-json-stable-stringify
+    python3-stripe python3-twilio nodejs node-json-stable-stringify npm
+    slowhttptest
 )
 # What tests/soak.sh needs beside the first.
-readonly SOAK=(python3 e2fsprogs xfsprogs mount util-linux libeatmydata1 patchelf)
+readonly SOAK=(
+    python3 e2fsprogs xfsprogs mount util-linux libeatmydata1 patchelf
+    clang llvm libclang-rt-14-dev
+    slowhttptest testssl.sh bsdextrautils
+)
 # What tests/bench/run.sh needs beside the first.
 readonly BENCH=(python3 nginx wrk webhook)
 # What tests/fresh-machine.sh needs.
@@ -43,8 +48,13 @@ packages_of() {
     esac
 }
 
+# Or another package that provides it: nodejs from elsewhere than Debian brings its own npm, and
+# does not go together with Debian's.
 is_installed() {
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]] ||
+        # All of it is read: one that stops at the first match would end dpkg-query by a signal.
+        dpkg-query -W -f '${db:Status-Status}, ${Provides}\n' |
+        grep -E "^installed,.* $1( \(|,|\$)" >/dev/null
 }
 
 # as_root COMMAND...
@@ -63,7 +73,7 @@ apt() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null >"$log" 2>&1
 }
 
-# nginx is tested here, not run as a service: nothing that is installed is started.
+# Proxies are tested here, not run as services: nothing that is installed is started.
 readonly POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=no
 hold_services() {

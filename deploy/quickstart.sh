@@ -183,7 +183,7 @@ launch() {
 }
 
 job_has_succeeded() {
-    "$bin/callbackctl" jobs --state succeeded --json | grep -q '"hook":"note"'
+    [[ $("$bin/callbackctl" jobs --state succeeded --json) == *'"hook":"note"'* ]]
 }
 
 show_result() {
