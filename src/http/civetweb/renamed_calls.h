@@ -31,12 +31,6 @@ int watched_ssl_read(SSL *ssl, void *data, int length);
 int watched_ssl_pending(const SSL *ssl);
 int watched_close(int fd);
 
-#ifdef __has_feature
-#if __has_feature(thread_sanitizer)
-#define CALLBACKD_THREAD_SANITIZER
-#endif
-#endif
-
 #ifdef CALLBACKD_RENAME_CALLS
 #define socket(domain, type, protocol) takeover_socket(domain, type, protocol)
 #define bind(fd, address, length) takeover_bind(fd, address, length)
@@ -50,16 +44,6 @@ int watched_close(int fd);
 #define SSL_read(ssl, data, length) watched_ssl_read(ssl, data, length)
 #define SSL_pending(ssl) watched_ssl_pending(ssl)
 #define close(fd) watched_close(fd)
-
-/* Its stop flag is volatile and not atomic, which the thread sanitizer reports. Races in
- * which only its own lines take part are its own; ours below its frames are still seen. */
-#if defined(__SANITIZE_THREAD__) || defined(CALLBACKD_THREAD_SANITIZER)
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "race_top:civetweb.c\n";
-}
-#endif
 #endif
 
 #endif
