@@ -34,7 +34,7 @@ def usual_configuration(certificates):
         "run_token": {"key_file": "run-token.key"},
         "promptlayer": {"base_url": "http://127.0.0.1:1", "api_key_file": "promptlayer.key"},
         # Each connection has a thread, which sanitizers make expensive.
-        "limits": {"connections": {"release": 1024, "asan": 256, "tsan": 128}[build.NAME]},
+        "limits": {"connections": {"release": 1024, "asan": 128, "tsan": 64}[build.NAME]},
         "log": {"level": "debug"},
         "endpoints": [
             {"name": "results", "path": "/callback", "kind": "workflow-result",

@@ -8,6 +8,8 @@ from . import build, web
 from .daemon import SANITIZER
 from .waiting import wait_for
 
+CONNECTIONS = {"release": 256, "asan": 128, "tsan": 64}[build.NAME]  # a thread each
+
 
 class Simulator:
     def __init__(self, directory, ca_file, *arguments):
@@ -16,7 +18,7 @@ class Simulator:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [build.SIMULATOR, "--listen", "127.0.0.1:0", "--port-file", str(port_file),
-                 "--ca-file", str(ca_file), *arguments],
+                 "--ca-file", str(ca_file), "--connections", str(CONNECTIONS), *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for("the simulator listens",
                  lambda: port_file.exists() and port_file.read_text().strip())
