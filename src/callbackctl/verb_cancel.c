@@ -95,6 +95,26 @@ static int cancel_page(
     return result;
 }
 
+/* A name that nobody has is a slip of the pen: nothing was cancelled of what was meant. */
+static int expect_hook(struct admin_client *admin, const char *hook, struct error *error)
+{
+    struct admin_answer answer;
+    if (admin_get(admin, "/api/v1/hooks", &answer, error) != 0)
+        return -1;
+    const struct json *items =
+        answer.document ? json_get(json_root(answer.document), "items") : NULL;
+    bool found = false;
+    for (const struct json *item = json_first(items); item && !found; item = json_next(item)) {
+        const char *name = json_get_text(json_get(item, "name"));
+        found = name && strcmp(name, hook) == 0;
+    }
+    admin_answer_fini(&answer);
+    return found
+               ? 0
+               : error_set(
+                     error, ERROR_NOT_FOUND, "no hook is named %s, and no job waits for it", hook);
+}
+
 static int cancel_all(struct session *session, const char *hook, struct error *error)
 {
     static const char *const states[] = {"waiting", "retrying"};
@@ -110,6 +130,8 @@ static int cancel_all(struct session *session, const char *hook, struct error *e
                 return -1;
         while (cursor.length > 0);
     }
+    if (count == 0 && expect_hook(admin, hook, error) != 0)
+        return -1;
     if (!session->display.json) {
         display_note("%" PRId64 " job%s cancelled", count, count == 1 ? " is" : "s are");
         return EXIT_STATUS_DONE;

@@ -331,6 +331,9 @@ def test_jobs_of_a_hook_that_is_gone_are_shown_and_can_be_cancelled(daemon, ctl)
     daemon.wait_for_jobs(3, "cancelled")
     assert daemon.admin.get("/api/v1/status")["orphaned_jobs"] == {}
     assert len(daemon.admin.get("/api/v1/hooks")["items"]) == 1
+    assert ctl("cancel", "--hook", "new", "--json").json() == {"cancelled": 0}
+    mistyped = ctl("cancel", "--hook", "odl")
+    assert mistyped.status == 3 and "no hook is named odl" in mistyped.stderr
     assert ctl("cancel").status == 2 and ctl("cancel", old["name"], "--hook", "old").status == 2
 
 
