@@ -128,7 +128,8 @@ void stream_note_answer(struct stream *stream, struct stream_copy *copy)
         stream->failures = 0;
 }
 
-static void log_end(const struct stream_copy *copy)
+/* One that wants to be started anew is no trouble. */
+static void log_end(const struct stream_copy *copy, bool well)
 {
     static const char *const reasons[] = {
         [COPY_CANCELLED] = "a job of it was cancelled",
@@ -138,8 +139,9 @@ static void log_end(const struct stream_copy *copy)
     };
     bool signalled = copy->end.signalled;
     bool is_told = copy->reason == COPY_BROKE && !copy->quotes_hook;
-    log_warning(
-        "stream ended", LOG_TEXT("hook", copy->hook), LOG_INT("pid", copy->process.pid),
+    LOG_WRITE(
+        well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "stream ended", LOG_TEXT("hook", copy->hook),
+        LOG_INT("pid", copy->process.pid),
         LOG_INT(
             signalled ? "signal" : "exit_code", signalled ? copy->end.signal : copy->end.exit_code),
         LOG_INT("answered", copy->answered),
@@ -154,7 +156,7 @@ void stream_note_end(
                 (copy->end.exit_code == EX_TEMPFAIL || copy->end.exit_code == 0);
     engine->look_now = true;
     if (copy->reason != COPY_ASKED) {
-        log_end(copy);
+        log_end(copy, well);
         metrics_add(engine->metrics, METRIC_STREAM_RESTARTS, 1);
     }
     if (!stream)

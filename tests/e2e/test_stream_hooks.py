@@ -153,6 +153,18 @@ def test_why_a_job_died_is_in_the_log_where_it_is_not_what_the_stream_wrote(daem
     assert "customer" not in daemon.log_text()
 
 
+def test_only_an_end_that_nobody_wanted_is_a_warning(daemon):
+    for name, status in (("anew", 75), ("broken", 3)):
+        daemon.hook(name=name, mode="stream", shell="read -r line; job=${line#'{\"job\":\"'}; "
+                    f"echo '{{\"job\":\"'${{job%%\\\"*}}'\",\"status\":\"ok\"}}'; exit {status}")
+    daemon.start()
+    deliver(daemon, "fine")
+    daemon.wait_for_jobs(2, "succeeded")
+    wait_for("both ends are told", lambda: all(
+        re.search(rf'level={level} .*msg="stream ended" hook={name} .*answered=1', daemon.log_text())
+        for name, level in (("anew", "info"), ("broken", "warning"))))
+
+
 def test_what_is_no_json_arrives_byte_for_byte(daemon):
     daemon.endpoint(name="form", path="/form", kind="form", verify="none")
     daemon.hook(name="form", endpoint="form", mode="stream", shell="exec ./keep.py")
