@@ -366,6 +366,16 @@ static int recognise(struct db *db, const struct db_options *options, struct err
     return schema_migrate(db, options->schema, error);
 }
 
+/* A file may be another's work: the worker reads the log of a receiver that faces the internet.
+ * Nothing in it but what our schema has is run, and no page is believed to be whole. */
+static void trust_little(struct db *db, const struct schema *schema)
+{
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    (void)sqlite3_db_config(
+        db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, schema->has_triggers ? 1 : 0, NULL);
+}
+
 static int open_handle(struct db *db, const struct db_options *options, struct error *error)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -386,8 +396,9 @@ static int open_handle(struct db *db, const struct db_options *options, struct e
         return error_set(error, ERROR_MEMORY, "%s: no memory to open it", db->path);
     if (code != SQLITE_OK)
         return db_fail(db, code, error);
+    trust_little(db, options->schema);
     (void)sqlite3_busy_handler(db->handle, wait_for_lock, db);
-    return 0;
+    return db_script(db, "PRAGMA cell_size_check = ON", error);
 }
 
 static int open_all(struct db *db, const struct db_options *options, struct error *error)

@@ -8,6 +8,7 @@
 #ifndef CALLBACKD_STORE_SCHEMA_H
 #define CALLBACKD_STORE_SCHEMA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "callbackd/error.h"
@@ -19,6 +20,7 @@ struct schema {
     int32_t application_id; /* four letters, as file(1) shows them */
     const char *const *steps;
     int step_count;
+    bool has_triggers; /* false: none that a file may have is ever run */
 };
 
 extern const struct schema schema_results; /* log/results.db */

@@ -185,4 +185,5 @@ const struct schema schema_state = {
     .application_id = 0x63627374, /* "cbst" */
     .steps = steps,
     .step_count = sizeof steps / sizeof steps[0],
+    .has_triggers = true,
 };

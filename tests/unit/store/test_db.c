@@ -31,8 +31,9 @@ static void settings_are_those_of_the_contract(void **state)
         const char *sql;
         int64_t value;
     } settings[] = {
-        {"PRAGMA synchronous", 2},  {"PRAGMA mmap_size", 0},     {"PRAGMA foreign_keys", 1},
-        {"PRAGMA page_size", 4096}, {"PRAGMA cache_size", -100}, {"PRAGMA auto_vacuum", 2},
+        {"PRAGMA synchronous", 2},     {"PRAGMA mmap_size", 0},      {"PRAGMA foreign_keys", 1},
+        {"PRAGMA page_size", 4096},    {"PRAGMA cache_size", -100},  {"PRAGMA auto_vacuum", 2},
+        {"PRAGMA cell_size_check", 1}, {"PRAGMA trusted_schema", 0},
     };
     struct db *db;
 
@@ -158,6 +159,32 @@ static void the_wal_can_be_emptied(void **state)
     db_close(db);
 }
 
+/* As one whom the receiver's process obeys could write into the log that the worker reads. */
+static void nothing_that_is_not_of_our_schema_is_run(void **state)
+{
+    struct fixture *fixture = *state;
+    sqlite3 *other = NULL;
+    int64_t count = -1;
+    struct db *db;
+
+    db_close(open_for(fixture, DB_CREATE, 0));
+    assert_int_equal(sqlite3_open(fixture_path(fixture, "some.db"), &other), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(
+            other,
+            "CREATE TRIGGER more AFTER INSERT ON t BEGIN INSERT INTO t VALUES (3, 4); END;"
+            "CREATE VIEW v AS SELECT count(*) FROM t, t AS u;",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    db = open_for(fixture, DB_WRITE, 0);
+    assert_int_equal(db_script(db, "INSERT INTO t VALUES (1, 2)", NULL), 0);
+    assert_int_equal(db_number(db, "SELECT count(*) FROM t", &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(db_number(db, "SELECT * FROM v", &count, NULL), -1);
+    db_close(db);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_directory, teardown)
@@ -169,6 +196,7 @@ int main(void)
         CASE(a_text_that_is_no_id_is_corruption),
         CASE(a_file_that_was_replaced_has_moved),
         CASE(the_wal_can_be_emptied),
+        CASE(nothing_that_is_not_of_our_schema_is_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
