@@ -29,13 +29,13 @@ def nothing_left_over():
 
     yield
     try:
-        wait_for("nothing is left over", lambda: not leftovers(), 5)
+        wait_for("nothing is left over", lambda: not leftovers(), build.promised(5))
     except AssertionError:
         remaining = leftovers()
         described = processes.describe(remaining)
         for pid in remaining:
             processes.kill(pid)
-        wait_for("leftovers are gone", lambda: not leftovers(), 5)
+        wait_for("leftovers are gone", lambda: not leftovers(), build.promised(5))
         pytest.fail(f"left over: {described}")
 
 

@@ -265,7 +265,8 @@ def test_nothing_outlives_a_killed_supervisor(daemon):
     assert len(below) == 4
     processes.kill(daemon.pid)
     daemon.process.wait()
-    wait_for("children and hooks are gone", lambda: not any(map(processes.exists, below)), 5)
+    wait_for("children and hooks are gone", lambda: not any(map(processes.exists, below)),
+             build.promised(5))
     for place in listeners:
         with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
             place.connect()
