@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from support import web
+from support import build, web
 from support.daemon import PLAIN, RECEIVER, UNIX, result_body
 from support.nginx import Nginx
 from support.waiting import wait_for
@@ -79,7 +79,7 @@ def test_what_a_trusted_proxy_says_cannot_be_made_up_by_its_client(daemon, heade
 
 
 def test_nginx_meets_no_error_while_the_daemon_reloads(daemon):
-    daemon.config["limits"].update({"idle_timeout": "2s"})
+    daemon.config["limits"].update({"idle_timeout": f"{build.promised(2)}s"})
     daemon.start()
     nginx = Nginx(daemon.directory, daemon.place(UNIX))
     try:

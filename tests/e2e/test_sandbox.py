@@ -85,7 +85,7 @@ def test_every_thread_of_a_receiver_is_restricted(daemon):
 
 
 def test_a_receiver_after_a_reload_is_restricted_too(daemon):
-    daemon.config["limits"]["idle_timeout"] = "100ms"
+    daemon.config["limits"]["idle_timeout"] = "1s"
     daemon.start()
     daemon.config["sandbox"] = "required"
     daemon.write_config()

@@ -138,7 +138,7 @@ def secrets_in_memory(pid, needles):
 @pytest.mark.skipif(build.NAME != "release", reason="a sanitizer keeps memory that was given back")
 def test_a_secret_that_was_exchanged_is_in_nobodys_memory(daemon, certificates,
                                                           other_certificates):
-    daemon.config["limits"]["idle_timeout"] = "100ms"
+    daemon.config["limits"]["idle_timeout"] = "1s"
     old = new_secrets(daemon)
     configure(daemon)
     daemon.start()
