@@ -26,7 +26,6 @@ enum later { LATER_NONE, LATER_OPEN, LATER_AWAITED };
 
 enum {
     DESCRIPTORS_MAX = 65536,    /* beyond 1024 threads and what waits for them there is no use */
-    STOP_PATIENCE_MS = 1000,    /* for a connection that does not end by itself at stop */
     LINGER_MS = 2000,           /* for a peer that goes on sending after the answer */
     LINGER_MAX_BYTES = 1 << 26, /* likewise */
     LAST_WORD_MS = 1000,        /* for a peer to take the answer with which it is to end */
@@ -142,7 +141,7 @@ static void wait_for_end_locked(struct connection_watch *watch)
 void connection_watch_stop(struct connection_watch *watch)
 {
     (void)pthread_mutex_lock(&watch->lock);
-    atomic_store(&watch->stop_by_ms, clock_monotonic_ms() + STOP_PATIENCE_MS);
+    atomic_store(&watch->stop_by_ms, clock_monotonic_ms() + watch->stop_patience_ms);
     /* For reading only: a handler's answer still goes out. */
     for (size_t fd = 0; fd < watch->used; fd++) {
         if (crowd_state(watch, (int)fd) != CONNECTION_NONE)

@@ -55,6 +55,7 @@ struct connection_watch {
     int64_t threads;                           /* connections that can be served at the same time */
     int64_t request_timeout_ms;
     int64_t idle_timeout_ms;
+    int64_t stop_patience_ms; /* for a connection that does not end by itself at stop */
     void (*on_connections)(void *context, int64_t open); /* under the lock; may be NULL */
     void *context;
 

@@ -20,6 +20,7 @@ enum {
     CONNECTIONS_MAX = 1024,
     HEADERS_MIN_BYTES = 1024,        /* civetweb takes no less */
     HEADERS_MAX_BYTES = 1024 * 1024, /* of memory for each thread */
+    STOP_PATIENCE_MS = 1000,
     THREAD_NAME_BYTES = 16
 };
 
@@ -279,6 +280,8 @@ static void watch_configure(struct http_server *server, const struct http_server
     server->watch.threads = options->connections;
     server->watch.request_timeout_ms = options->request_timeout_ms;
     server->watch.idle_timeout_ms = options->idle_timeout_ms;
+    server->watch.stop_patience_ms =
+        options->stop_patience_ms > 0 ? options->stop_patience_ms : STOP_PATIENCE_MS;
     server->watch.on_connections = options->on_connections;
     server->watch.context = options->context;
 }

@@ -56,6 +56,7 @@ struct http_server_options {
     int connections;              /* threads: 1 to 1024 */
     int64_t request_timeout_ms;   /* for a whole request: handshake, headers and body */
     int64_t idle_timeout_ms;      /* between requests of a connection */
+    int64_t stop_patience_ms;     /* for what does not end by itself at stop; 0: a second */
     struct client_limit *clients; /* borrowed; NULL: no client is limited */
     struct metrics *metrics;      /* may be NULL */
     size_t headers_max_bytes;     /* request line and headers; more is 431. 1 KiB to 1 MiB */

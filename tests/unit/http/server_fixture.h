@@ -36,6 +36,7 @@ enum { BODY_MAX = 65536, SEEN_MAX = 8192, CLIENT_PATIENCE_S = 10 };
 /* ---- the server's side ---- */
 
 struct fixture {
+    int64_t stop_patience_ms;
     int tcp_fd;
     int unix_fd;
     uint16_t port;
@@ -192,6 +193,7 @@ UNUSED static struct fixture *fixture_new(void)
     (void)snprintf(f->directory, sizeof(f->directory), "/tmp/callbackd-http-XXXXXX");
     assert_non_null(mkdtemp(f->directory));
     (void)snprintf(f->unix_path, sizeof(f->unix_path), "%s/socket", f->directory);
+    f->stop_patience_ms = 120000; /* what ends by itself has all the time that it needs */
     f->tcp_fd = listen_tcp(&f->port);
     f->unix_fd = listen_unix(f->unix_path);
     return f;
@@ -207,6 +209,7 @@ UNUSED static struct http_server_options fixture_options(
         .connections = 8,
         .request_timeout_ms = 5000,
         .idle_timeout_ms = 5000,
+        .stop_patience_ms = f->stop_patience_ms,
         .clients = f->clients,
         .headers_max_bytes = 8192,
         .handler = fixture_handler,
