@@ -146,10 +146,11 @@ static void test_unclear_launch_is_neither_repeated_nor_failed(void **state)
     static const struct loopback_reply daemon_replies[] = {{.text = REGISTERED}};
     static const struct loopback_reply api_replies[] = {{.text = "", .after = LOOPBACK_HOLD}};
     start(daemon_replies, 1, api_replies, 1);
-    struct caught caught = RUN("run", "flow", "--timeout", "300ms", "--wait");
+    struct caught caught = RUN("run", "flow", "--timeout", "3s", "--wait");
     assert_status(&caught, 6);
     assert_err(&caught, "not clear whether the run was launched");
     assert_err(&caught, RUN_ID);
+    (void)loopback_request(api_server, 0);
     assert_int_equal(loopback_requests(api_server), 1);
     assert_int_equal(loopback_requests(daemon_server), 1);
     caught_fini(&caught);

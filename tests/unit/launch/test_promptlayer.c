@@ -133,6 +133,7 @@ static struct outcome launch_with(const struct loopback_reply *reply, int64_t ti
     struct promptlayer_api api = api_at(server->url);
     api.timeout_ms = timeout_ms;
     outcome.result = promptlayer_run(client, &api, &run, &outcome.launch, &outcome.error);
+    (void)loopback_request(server, 0);
     assert_int_equal(loopback_requests(server), 1);
     loopback_stop(server);
     return outcome;
@@ -290,7 +291,7 @@ static void broken_connections_are_told_apart(void **state)
         "HTTP/1.1 202 X\r\nContent-Length: 60\r\n\r\n{\"success\":true,\"work", LOOPBACK_CLOSE};
     const struct loopback_reply slow = {"", LOOPBACK_HOLD};
     assert_int_equal(launch_with(&dropped, 10000).error.code, ERROR_IO);
-    assert_int_equal(launch_with(&slow, 150).error.code, ERROR_TIMEOUT);
+    assert_int_equal(launch_with(&slow, 3000).error.code, ERROR_TIMEOUT);
     const struct promptlayer_api nobody = api_at("http://127.0.0.1:1");
     const struct promptlayer_run run = {.workflow = "w"};
     struct promptlayer_launch launch;

@@ -61,7 +61,7 @@ static void assert_reply_fails(const char *reply, enum loopback_after after, enu
     const struct loopback_reply replies = {reply, after};
     struct loopback *server = loopback_one(&replies);
     struct http_client_request request = get(server->url);
-    request.timeout_ms = after == LOOPBACK_HOLD ? 150 : 10000;
+    request.timeout_ms = after == LOOPBACK_HOLD ? 2000 : 10000;
     assert_fails(&request, code);
     loopback_stop(server);
 }
