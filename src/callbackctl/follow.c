@@ -109,7 +109,8 @@ static int show_stream(
 {
     const char *now = json_get_text(json_get(attempt, streams[stream]));
     const char *before = follow->seen[stream];
-    if (!now || (before && strcmp(before, now) == 0))
+    /* Nothing yet, or nothing that could be had at this look. */
+    if (!now || !*now || (before && strcmp(before, now) == 0))
         return 0;
     const char *fresh = now + (before ? follow_overlap(before, now) : 0);
     if (*fresh && show_piece(follow, stream, fresh, error) != 0)

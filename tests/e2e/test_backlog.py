@@ -7,7 +7,7 @@ import pytest
 
 from support import backlog, build
 
-JOBS = build.number(1000, 300, 150)
+JOBS = build.number(2000, 800, 400)  # so many that some are left when it is looked
 
 
 @pytest.mark.parametrize("way", list(backlog.WAYS))

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from support import faults, processes
+from support import build, faults, processes
 from support.daemon import RECEIVER
 from support.faults import FOR_EVER, Faults
 from support.posts import Posts, at_once, is_ready
@@ -108,11 +108,12 @@ def test_a_receiver_that_starts_while_calls_fail(daemon, broken, call):
 
 
 def test_a_slow_sync_is_shared_by_all_who_wait(daemon, broken):
-    """200 ms each: one after the other, these posts would need as many syncs as there are."""
+    """At least 200 ms each: one after the other, these posts would need as many syncs as there are."""
     daemon.start()
     posts = Posts(daemon)
     senders, each = 16, 4
-    with broken.during(faults.SYNC, effect=faults.DELAY, delay_s=0.2):
+    with broken.during(faults.SYNC, effect=faults.DELAY,
+                       delay_s=0.2 * min(build.SLOWNESS, 3)):
         answered = at_once(senders, lambda i: posts.statuses(each))
         syncs = broken.seen
     assert answered == [[200] * each] * senders  # nobody starves

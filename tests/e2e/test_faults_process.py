@@ -128,6 +128,7 @@ def test_connections_beyond_the_descriptors_wait(daemon, broken):
         client = stack.enter_context(web.Client(daemon.place()))
         assert client.ask("GET", "/healthz").status == 200
         limit_descriptors(receiver, 10)
+        begin = time.monotonic()
         for _ in range(40):
             stack.enter_context(daemon.place().connect())
         wait_for("it has none left", lambda: lines(daemon, "cannot accept a connection"))
@@ -144,7 +145,9 @@ def test_connections_beyond_the_descriptors_wait(daemon, broken):
             assert posts.note(run_id, client.ask("POST", posts.path(run_id), body)).status == 503
         answer = posts.note(run_id, client.ask("POST", posts.path(run_id), body))
         assert answer.status in (200, 503)
-    assert len(lines(daemon, "cannot accept a connection")) == 1
+    # Once in 10 s.
+    told = len(lines(daemon, "cannot accept a connection"))
+    assert 1 <= told <= 1 + (time.monotonic() - begin) // 10
     wait_for("others are served again", lambda: is_ready(daemon))
     posts.send_again()
     assert daemon.child(RECEIVER) == receiver

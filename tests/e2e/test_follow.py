@@ -64,7 +64,8 @@ def test_many_may_look_at_once(daemon):
     job_id = start_talker(daemon, attempts=1)
     path = f"/api/v1/jobs/{job_id}"
     wait_for("its output can be seen", lambda: daemon.admin.get(path)["attempts"][0]["stdout"])
-    looks = at_once(32, lambda _: daemon.admin.get(path)["attempts"][0]["stdout"])
+    looks = at_once(32, lambda _: wait_for("it can be seen", lambda: daemon.admin.get(path)
+                                           ["attempts"][0]["stdout"]))
     assert looks == ["first 1\n"] * 32
     let_go_on(daemon)
     daemon.wait_for_jobs(1, "dead")

@@ -83,6 +83,7 @@ def test_setting_the_clock_moves_no_job(daemon, clock, shift_s):
     deliver(daemon, 2)
     daemon.wait_for_jobs(2, hook="soon")
     # Also for a worker that is started after the clock was set, and when it is set back.
+    daemon.wait_for_jobs(2, "retrying")
     worker = daemon.child(WORKER)
     processes.kill(worker)
     wait_for("another worker", lambda: daemon.child(WORKER) not in (None, worker))
@@ -92,6 +93,7 @@ def test_setting_the_clock_moves_no_job(daemon, clock, shift_s):
     daemon.wait_for_jobs(3, hook="soon")
     (daemon.directory / "go").touch()
     daemon.wait_for_jobs(3, hook="slow")
+    daemon.wait_for_jobs(3, "retrying")
     # Early: what is due in an hour is not, nor has anything of it been given up.
     assert {job["state"] for job in daemon.jobs(hook="later")} == {"waiting"}
     assert {job["state"] for job in daemon.jobs(hook="retried")} == {"retrying"}

@@ -43,8 +43,10 @@ def test_a_flood_of_output_costs_no_memory_and_holds_nobody_up(daemon):
         deliver(daemon, number)
     daemon.wait_for_jobs(21, hook="other")
     flood = daemon.jobs(hook="flood", state="running")
-    live = daemon.admin.get(f"/api/v1/jobs/{flood[0]['id']}")["attempts"][0]
-    assert live["output_truncated"] and len(live["stdout"]) == 65536
+    live = wait_for("what it writes is shown", lambda: (
+        shown := daemon.admin.get(f"/api/v1/jobs/{flood[0]['id']}")["attempts"][0])
+        ["output_truncated"] and shown)
+    assert len(live["stdout"]) == 65536
     assert resident_mib(daemon.child(WORKER)) - before < 100
     daemon.admin.send("POST", "/api/v1/hooks/flood/pause")
     for job in daemon.jobs(hook="flood"):
@@ -72,7 +74,7 @@ def test_who_keeps_its_output_open_keeps_no_job_open(daemon):
 
 
 def test_who_stops_itself_is_ended_by_its_timeout(daemon):
-    daemon.hook(shell="echo begun; kill -STOP $$", timeout="300ms", retry=ONCE)
+    daemon.hook(shell="echo begun; kill -STOP $$", timeout="4s", retry=ONCE)
     daemon.start()
     deliver(daemon)
     job, = daemon.wait_for_jobs(1, "dead")

@@ -78,7 +78,7 @@ def test_a_timeout_leaves_nothing(daemon, way):
 
 def test_those_that_run_after_one_was_killed_are_not(daemon, way):
     daemon.hook(name="first", shell="trap '' TERM; test \"$CALLBACK_ATTEMPT\" = 2 || sleep 1000",
-                timeout="300ms", retry={"attempts": 5, "first_delay": "1ms"}, concurrency=1)
+                timeout="4s", retry={"attempts": 5, "first_delay": "1ms"}, concurrency=1)
     daemon.hook(name="other", shell="exit 0", concurrency=1)
     daemon.start()
     for execution_id in (1, 2):
@@ -155,7 +155,7 @@ def test_a_reload_changes_how_hooks_are_killed(daemon, way):
     if reason := cgroups.why_none():
         pytest.skip(reason)
     other = {"cgroup": "subreaper", "subreaper": "cgroup"}[way]
-    daemon.hook(name="tree", shell="test ! -e wait || exec sleep 1000", timeout="1s",
+    daemon.hook(name="tree", shell="test ! -e wait || exec sleep 1000", timeout="5s",
                 retry={"attempts": 1})
     daemon.start()
     daemon.config["hook_cgroups"] = other == "cgroup"

@@ -65,7 +65,7 @@ def test_the_condition_that_fails_is_named(daemon, trial):
     ("exit 3", "exit", 3, None), ("kill -9 $$", "signal", None, 9),
     ("sleep 1000 & wait", "timeout", None, 15)])
 def test_the_end_is_told_as_it_was(daemon, trial, shell, outcome, code, number):
-    daemon.hook(name="ends", shell=shell, timeout="500ms")
+    daemon.hook(name="ends", shell=shell, timeout="500ms" if outcome == "timeout" else "1h")
     done = trial("ends")
     said = done.json()
     assert done.status == FAILED

@@ -206,8 +206,8 @@ def test_a_signal_is_its_own_outcome(daemon):
 
 def test_a_program_that_is_not_there_is_tried_again(daemon):
     program = daemon.write_program("later", "#!/bin/sh\n")
-    daemon.hook(command=["./later"], retry={"attempts": 200, "first_delay": "10ms",
-                                            "max_delay": "10ms"})
+    daemon.hook(command=["./later"], retry={"attempts": 1000, "first_delay": "100ms",
+                                            "max_delay": "100ms"})
     daemon.start()
     program.unlink()
     deliver(daemon)
@@ -227,7 +227,7 @@ echo $$ >> pids
 wait
 sleep 1000
 """)
-    daemon.hook(command=["./tree"], timeout="300ms", retry={"attempts": 1})
+    daemon.hook(command=["./tree"], timeout="5s", retry={"attempts": 1})
     daemon.start()
     deliver(daemon)
     job, = daemon.wait_for_jobs(1, "dead")
@@ -357,7 +357,8 @@ def test_the_log_says_the_same_duration_as_the_job(daemon):
     job, = daemon.wait_for_jobs(1)
     attempt, = job["attempts"]
     started, ended = (datetime.datetime.fromisoformat(attempt[at]) for at in ("started_at", "ended_at"))
-    logged = re.search(r'msg="attempt ended".* duration_ms=(\d+)', daemon.log_text())
+    logged = wait_for("its end is in the log", lambda: re.search(
+        r'msg="attempt ended".* duration_ms=(\d+)', daemon.log_text()))
     assert round((ended - started) / datetime.timedelta(milliseconds=1)) == int(logged[1])
 
 

@@ -46,7 +46,8 @@ def test_nothing_is_lost_by_kill_9(daemon, sim):
     kills.configure(daemon)
     daemon.start()
     # The sender tries again when it got no answer, as PromptLayer may or may not.
-    load = Load(daemon, sim, count, {"order": 200, "retries": 200, "retry_ms": 50})
+    load = Load(daemon, sim, count, {"order": 200, "retries": 200 * build.SLOWNESS,
+                                     "retry_ms": 50})
     try:
         for _ in range(KILLS):
             load.wait_for_more(chance.randrange(1, count // KILLS))

@@ -201,8 +201,9 @@ def test_a_log_that_is_put_in_place_of_the_other_is_used(daemon):
     daemon.wait_until_taken_in()
     before = daemon.child(RECEIVER)
     log = daemon.store / "log"
+    shutil.copytree(log, daemon.directory / "new")
     log.rename(daemon.directory / "old")
-    shutil.copytree(daemon.directory / "old", log)
+    (daemon.directory / "new").rename(log)
     wait_for("another receiver serves", lambda: daemon.child(RECEIVER) not in (None, before))
     wait_for("it stores", lambda: accepts(daemon, 8))
     assert "the log's folder is another one" in daemon.log_text()

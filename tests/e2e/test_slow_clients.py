@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import resource
 import socket
+import time
 
 import pytest
 
@@ -39,10 +40,11 @@ def senders(daemon, listener):
 
 
 def check(sender):
-    assert not sender.seconds_without(), (sender.seconds_without(), sender.counts())
+    assert sender.accepted and not sender.seconds_without(), \
+        (sender.seconds_without(), sender.counts())
     assert not sender.lost()
     if not sender.patient:
-        assert set(sender.counts()) == {200}, sender.counts()
+        assert not sender.turned_away(), (sender.turned_away(), sender.counts())
 
 
 @pytest.mark.parametrize("listener", [PLAIN, TLS])
@@ -72,6 +74,7 @@ def test_slow_clients_of_one_address(daemon, mode, listener):
 def test_slow_clients_of_many_addresses(daemon, listener, beginning):
     daemon.config["limits"]["connections"] = build.number(256, 128, 64)
     daemon.start()
+    begin = time.monotonic()
     with senders(daemon, listener) as both:
         attack = slow.SlowConnections(daemon.place(listener), SLOW, beginning)
         try:
@@ -81,13 +84,15 @@ def test_slow_clients_of_many_addresses(daemon, listener, beginning):
     assert attack.opened > SLOW
     for sender in both:
         check(sender)
-    assert daemon.log_text().count("slow connections were ended") <= 3  # a line in 10 s
+    lines = daemon.log_text().count("slow connections were ended")
+    assert lines <= 1 + (time.monotonic() - begin) // 10
 
 
 def test_requests_through_a_proxy_count_for_their_client(daemon):
     daemon.config["trusted_proxies"] = ["127.0.0.1", "unix"]
-    daemon.config["limits"]["connections_per_client"] = 2
+    daemon.config["limits"].update({"connections_per_client": 2, "request_timeout": "5m"})
     daemon.start()
+    begin = time.monotonic()
     place, path = daemon.place(PLAIN), f"/callback/{daemon.token_for(tokens.new_run_id())}"
 
     def post(client):
@@ -110,7 +115,8 @@ def test_requests_through_a_proxy_count_for_their_client(daemon):
         assert web.ask(place, "GET", "/readyz").status == 200  # in the proxy's own name
     wait_for("it is served again", lambda: post("192.0.2.7").status == 200)
     assert daemon.metric("requests_limited") >= 6
-    assert daemon.log_text().count("a client has too much open") == 1
+    lines = daemon.log_text().count("a client has too much open")
+    assert 1 <= lines <= 1 + (time.monotonic() - begin) // 10
     assert daemon.received("SELECT count(*) FROM rejected WHERE status = 429") == [(0,)]
 
 

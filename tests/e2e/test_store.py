@@ -91,7 +91,8 @@ def test_after_an_unclean_stop_the_store_is_checked(daemon, who):
         wait_for("it answers", daemon.is_ready)
     check = ended_check(daemon)
     assert (check["state"], check["findings"], check["message"]) == ("sound", 0, None)
-    assert daemon.metric("store_check_findings") == daemon.metric("store_check_running") == 0
+    daemon.wait_for_metric("store_check_running", 0)
+    assert daemon.metric("store_check_findings") == 0
     assert 'msg="the store is sound"' in daemon.log_text()
     daemon.stop()
     daemon.start()

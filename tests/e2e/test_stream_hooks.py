@@ -210,6 +210,7 @@ def test_a_stop_in_the_middle_loses_nothing(streaming):
     daemon = streaming.start()
     deliver(daemon, "fine", "wait", "fine")
     wait_for("it is at work", lambda: len(lines(daemon)) == 2)
+    daemon.wait_until_taken_in()
     daemon.stop()
     assert daemon.decided("SELECT state, count(*) FROM jobs GROUP BY 1 ORDER BY 1") == [
         ("succeeded", 1), ("waiting", 2)]
@@ -223,6 +224,7 @@ def test_a_reload_replaces_copies_without_dropping_a_job(streaming):
     daemon = streaming.start()
     deliver(daemon, "wait", "fine")
     wait_for("it is at work", lambda: len(lines(daemon)) == 1)
+    daemon.wait_for_jobs(2, "running")
     daemon.config["hooks"][0]["env"] = {"NEW": "1"}
     daemon.write_config()
     daemon.reload()

@@ -156,6 +156,7 @@ class Trial:
         poster.wait_for_more(self.chance.randrange(1, self.options.posts * 3 // 4))
         begin_ns, end_ns = self.disk.cut()
         if sees_refusals:
+            poster.allow(REFUSALS)  # whatever was left of the others
             poster.wait_for_refusals(REFUSALS)
         poster.pause()
         self.daemon.kill()

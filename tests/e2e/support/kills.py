@@ -15,10 +15,17 @@ echo "$CALLBACK_RESULT_ID" >> hook.log
 """
 
 
+_held = []
+
+
 def fixed_port(listener):
-    """A port that stays the daemon's across its restarts, given by the kernel."""
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        listener["address"] = f"127.0.0.1:{chosen.getsockname()[1]}"
+    """A port that stays the daemon's across its restarts, given by the kernel. It is bound here too,
+    so that nobody else is given it while the daemon is down."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _held.append(holder)
+    listener["address"] = f"127.0.0.1:{holder.getsockname()[1]}"
     return listener["address"]
 
 

@@ -130,8 +130,10 @@ class Poster:
 
     def finish(self):
         """Until all that was allowed is acknowledged; a standstill is a failure."""
-        while len(self.acknowledged) < self._allowed:
-            self.wait_for_more(min(1000, self._allowed - len(self.acknowledged)))
+        while (begin := len(self.acknowledged)) < self._allowed:
+            target = min(begin + 1000, self._allowed)
+            wait_for(f"{target} posts were acknowledged",
+                     lambda: self._check() and len(self.acknowledged) >= target)
 
     def stop(self):
         self._ending = True
