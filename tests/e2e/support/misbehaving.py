@@ -98,6 +98,7 @@ def start(daemon):
                     env={"MARK": str(daemon.directory)}, retry={"attempts": 1})
     daemon.config["hook_concurrency"] = PLACES
     daemon.start()
+    wait_for("the worker has begun", lambda: daemon.admin.get("/api/v1/status")["hooks"]["kill"])
     idle = Idle(descriptors(daemon.child(WORKER)), descriptors(daemon.pid))
     for number in range(1, RESULTS + 1):
         answer = daemon.call_back(daemon.launched(number), result_body(number))
