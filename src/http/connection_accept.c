@@ -132,11 +132,17 @@ static int admit(struct connection_watch *watch, int listener, int fd, const str
 int connection_accept(
     struct connection_watch *watch, int listener, struct sockaddr *address, socklen_t *length)
 {
+    /* At no moment does it belong neither to the listener nor to those that are counted: a server
+     * that has none left would be stopped, and the connection be lost. */
+    atomic_fetch_add(&watch->taken, 1);
     int fd = accept4(listener, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0)
+    int errnum = errno;
+    bool accepted = fd >= 0;
+    if (accepted)
         fd = admit(watch, listener, fd, address);
-    else
-        accept_failed(watch, errno);
+    atomic_fetch_sub(&watch->taken, 1);
+    if (!accepted)
+        accept_failed(watch, errnum);
     /* civetweb's mg_poll takes an EAGAIN left from here for a failure of its next poll, and
      * with two listeners readable would then never accept again. */
     errno = 0;

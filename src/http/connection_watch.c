@@ -116,10 +116,12 @@ void connection_watch_fini(struct connection_watch *watch)
 
 int64_t connection_watch_count(struct connection_watch *watch)
 {
+    /* In this order: what is not taken any more has been counted. */
+    int64_t taken = atomic_load(&watch->taken);
     (void)pthread_mutex_lock(&watch->lock);
     int64_t count = watch->count;
     (void)pthread_mutex_unlock(&watch->lock);
-    return count;
+    return taken + count;
 }
 
 static void wait_for_end_locked(struct connection_watch *watch)

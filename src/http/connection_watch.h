@@ -65,6 +65,7 @@ struct connection_watch {
     atomic_int_least64_t cut;        /* slow connections that were ended, ever */
     atomic_int_least64_t ending;     /* of `count`: those that give way, and are not closed yet */
     atomic_int_least64_t stop_by_ms; /* monotonic; 0: not stopping */
+    atomic_int_least64_t taken;      /* by the kernel's word, or about to be; not counted yet */
     atomic_int_least64_t handling;   /* requests with a handler now, or not yet answered */
 
     pthread_mutex_t lock;
