@@ -24,8 +24,9 @@
 #include "supervisor_private.h"
 
 enum {
-    LOCK_WAIT_MS = 5000,  /* children of a supervisor that was killed need a moment to end */
-    STOP_EXTRA_MS = 5000, /* beyond limits.stop_timeout, before a child is killed */
+    /* Both are longer than the worker tries to end hooks: 2 s by SIGTERM, 5 s by SIGKILL. */
+    LOCK_WAIT_MS = 10000,  /* children of a supervisor that was killed need a moment to end */
+    STOP_EXTRA_MS = 10000, /* beyond limits.stop_timeout, before a child is killed */
 };
 
 /* ---- starting ---- */
