@@ -48,15 +48,6 @@ def test_what_can_never_be_taken_in_is_set_aside(daemon, ctl):
 
 # ---- the check after an unclean stop ----
 
-def kill_all(daemon):
-    """As a power cut would: nobody says good-bye."""
-    below = processes.descendants(daemon.pid)
-    for pid in {daemon.pid} | below:
-        processes.kill(pid)
-    daemon.process.wait()
-    wait_for("all are gone", lambda: not any(processes.exists(pid) for pid in below))
-
-
 def check_of(daemon):
     return daemon.admin.get("/api/v1/status")["store"]["check"]
 
@@ -82,7 +73,7 @@ def test_after_an_unclean_stop_the_store_is_checked(daemon, who):
     daemon.call_back(daemon.launched(7), result_body(7))
     daemon.wait_until_taken_in()
     if who == "all":
-        kill_all(daemon)
+        daemon.kill()
         daemon.start()
     else:
         pid = daemon.child(WORKER)
@@ -93,7 +84,7 @@ def test_after_an_unclean_stop_the_store_is_checked(daemon, who):
     assert (check["state"], check["findings"], check["message"]) == ("sound", 0, None)
     daemon.wait_for_metric("store_check_running", 0)
     assert daemon.metric("store_check_findings") == 0
-    assert 'msg="the store is sound"' in daemon.log_text()
+    wait_for("the log says so", lambda: 'msg="the store is sound"' in daemon.log_text())
     daemon.stop()
     daemon.start()
     assert check_of(daemon) == {"state": "not_needed"}
@@ -103,7 +94,7 @@ def test_damage_is_loud_until_it_is_mended(daemon):
     daemon.start()
     daemon.call_back(daemon.launched(7), result_body(7))
     daemon.wait_until_taken_in()
-    kill_all(daemon)
+    daemon.kill()
     tamper(daemon, "log/results.db", "UPDATE received SET body = x'00'")
     for _ in range(2):  # a clean stop does not make it forgotten
         daemon.start()
