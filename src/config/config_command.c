@@ -187,8 +187,8 @@ void config_read_variables(
 
 /* ---- env_file ---- */
 
-bool config_env_file_next(
-    struct bytes text, size_t *at, struct bytes *name_out, struct bytes *value_out)
+bool config_pair_next(
+    struct bytes text, char separator, size_t *at, struct bytes *name_out, struct bytes *value_out)
 {
     const char *data = (const char *)text.data;
     while (*at < text.length) {
@@ -200,14 +200,26 @@ bool config_env_file_next(
             length--;
         if (length == 0 || line[0] == '#')
             continue;
-        const char *equals = memchr(line, '=', length);
-        size_t name_length = equals ? (size_t)(equals - line) : length;
+        const char *found = memchr(line, separator, length);
+        size_t name_length = found ? (size_t)(found - line) : length;
         *name_out = bytes_of(line, name_length);
-        *value_out = equals ? bytes_of(equals + 1, length - name_length - 1) : bytes_of(NULL, 0);
-        return equals != NULL && !memchr(line, '\0', length);
+        *value_out = found ? bytes_of(found + 1, length - name_length - 1) : bytes_of(NULL, 0);
+        return found != NULL;
     }
     *name_out = bytes_of(NULL, 0);
     return false;
+}
+
+static bool has_nul(struct bytes text)
+{
+    return text.length > 0 && memchr(text.data, '\0', text.length) != NULL;
+}
+
+bool config_env_file_next(
+    struct bytes text, size_t *at, struct bytes *name_out, struct bytes *value_out)
+{
+    return config_pair_next(text, '=', at, name_out, value_out) && !has_nul(*name_out) &&
+           !has_nul(*value_out);
 }
 
 /* Its lines are told by their number: their text may be secret. */

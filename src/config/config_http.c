@@ -124,25 +124,10 @@ static struct bytes without_blanks(struct bytes text)
 bool config_header_next(
     struct bytes text, size_t *at, struct bytes *name_out, struct bytes *value_out)
 {
-    const char *data = (const char *)text.data;
-    while (*at < text.length) {
-        const char *line = data + *at;
-        const char *newline = memchr(line, '\n', text.length - *at);
-        size_t length = newline ? (size_t)(newline - line) : text.length - *at;
-        *at += length + (newline ? 1 : 0);
-        if (length > 0 && line[length - 1] == '\r')
-            length--;
-        if (length == 0 || line[0] == '#')
-            continue;
-        const char *colon = memchr(line, ':', length);
-        size_t name_length = colon ? (size_t)(colon - line) : length;
-        *name_out = bytes_of(line, name_length);
-        *value_out = colon ? without_blanks(bytes_of(colon + 1, length - name_length - 1))
-                           : bytes_of(NULL, 0);
-        return colon != NULL;
-    }
-    *name_out = bytes_of(NULL, 0);
-    return false;
+    if (!config_pair_next(text, ':', at, name_out, value_out))
+        return false;
+    *value_out = without_blanks(*value_out);
+    return true;
 }
 
 /* As half a sentence: its lines are told by their number, for their text may be secret. */

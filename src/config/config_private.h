@@ -161,6 +161,11 @@ bool config_scheme_takes(const struct config_scheme *scheme, const char *option)
 /* What is wrong with a command's template, as a message with its advice; NULL: nothing. The
  * name at fault, if any, is at *name_out, *length_out bytes long. */
 const char *config_template_fault(const char *text, const char **name_out, size_t *length_out);
+/* The next "NAME<separator>VALUE" line of a file, without blank ones and comments (#). `text` is
+ * borrowed by what comes out. false: a line without separator, which is the name; or the end, when
+ * the name is empty. */
+bool config_pair_next(
+    struct bytes text, char separator, size_t *at, struct bytes *name_out, struct bytes *value_out);
 /* What must hold of a hook with "mode": "stream", and of its keys in other hooks. */
 void config_check_stream(
     struct config_reader *reader, const struct config_place *place, const struct config_hook *hook);
