@@ -53,13 +53,18 @@ static int make_record(
 
 /* ---- which run ---- */
 
+/* What is known of the run of a result. */
+enum run_found {
+    RUN_FOUND_NOT, /* there is none */
+    RUN_FOUND_NEW, /* it has to be inserted */
+    RUN_FOUND_HERE
+};
+
 /* A run whose token was minted offline: the ledger hears of it only now, and nobody will report its
  * launch. */
-static int insert_offline(
-    struct state_tx *tx, const struct result_entry *entry, struct run_record *run,
-    struct error *error)
+static int make_offline(
+    const struct result_entry *entry, struct run_record *run, struct error *error)
 {
-    bool existing = false;
     *run = (struct run_record){
         .id = entry->run,
         .state = RUN_WAITING,
@@ -71,48 +76,49 @@ static int insert_offline(
     };
     if (!run->workflow || !run->endpoint)
         return error_set(error, ERROR_MEMORY, "memory is short for a run");
-    return state_run_insert(tx, run, &existing, error);
+    return 0;
 }
 
 static int run_of_token(
     struct state_tx *tx, const struct result_entry *entry, struct run_record *run,
-    struct error *error)
+    enum run_found *found_out, struct error *error)
 {
     struct error missing = {0};
+    *found_out = RUN_FOUND_HERE;
     if (state_run_get(tx, &entry->run, run, &missing) == 0)
         return 0;
+    *found_out = RUN_FOUND_NEW;
     if (missing.code == ERROR_NOT_FOUND)
-        return insert_offline(tx, entry, run, error);
+        return make_offline(entry, run, error);
     if (error)
         *error = missing;
     return -1;
 }
 
-/* *found_out: `run` is filled. */
 static int run_of_execution(
-    struct state_tx *tx, int64_t execution_id, struct run_record *run, bool *found_out,
+    struct state_tx *tx, int64_t execution_id, struct run_record *run, enum run_found *found_out,
     struct error *error)
 {
     struct error missing = {0};
-    *found_out = state_run_by_execution(tx, execution_id, run, &missing) == 0;
-    if (*found_out || missing.code == ERROR_NOT_FOUND)
+    if (state_run_by_execution(tx, execution_id, run, &missing) == 0)
+        *found_out = RUN_FOUND_HERE;
+    if (*found_out == RUN_FOUND_HERE || missing.code == ERROR_NOT_FOUND)
         return 0;
     if (error)
         *error = missing;
     return -1;
 }
 
+/* `run` is filled unless RUN_FOUND_NOT. */
 static int find_run(
-    struct state_tx *tx, const struct result_entry *entry, struct run_record *run, bool *found_out,
-    struct error *error)
+    struct state_tx *tx, const struct result_entry *entry, struct run_record *run,
+    enum run_found *found_out, struct error *error)
 {
-    *found_out = false;
+    *found_out = RUN_FOUND_NOT;
     if (entry->kind != BODY_WORKFLOW_RESULT && entry->kind != BODY_WORKSPACE_EVENT)
         return 0;
-    if (entry->kind == BODY_WORKFLOW_RESULT && entry->has_run) {
-        *found_out = true;
-        return run_of_token(tx, entry, run, error);
-    }
+    if (entry->kind == BODY_WORKFLOW_RESULT && entry->has_run)
+        return run_of_token(tx, entry, run, found_out, error);
     if (!entry->has_execution_id)
         return 0;
     return run_of_execution(tx, entry->execution_id, run, found_out, error);
@@ -183,16 +189,21 @@ static bool decide(
     return true;
 }
 
+/* A run that is new is written once, as what it becomes here. */
 static int take_of_run(
-    struct state_tx *tx, const struct config *config, struct run_record *run, int64_t now_ms,
-    struct result_record *result, struct error *error)
+    struct state_tx *tx, const struct config *config, struct run_record *run, bool is_new,
+    int64_t now_ms, struct result_record *result, struct error *error)
 {
+    bool existing = false;
+    bool changed = false;
     if (link_to_run(result, run, error) != 0)
         return -1;
     /* An event tells that something happened to the run; it carries no result. */
-    if (result->kind != BODY_WORKFLOW_RESULT)
-        return 0;
-    return decide(config, run, result, now_ms) ? state_run_update(tx, run, error) : 0;
+    if (result->kind == BODY_WORKFLOW_RESULT)
+        changed = decide(config, run, result, now_ms);
+    if (is_new)
+        return state_run_insert(tx, run, &existing, error);
+    return changed ? state_run_update(tx, run, error) : 0;
 }
 
 int ledger_take(
@@ -201,12 +212,12 @@ int ledger_take(
 {
     struct result_record result;
     struct run_record run = {0};
-    bool found = false;
+    enum run_found found = RUN_FOUND_NOT;
     int status = make_record(entry, &result, error);
     if (status == 0)
         status = find_run(tx, entry, &run, &found, error);
-    if (status == 0 && found)
-        status = take_of_run(tx, config, &run, now_ms, &result, error);
+    if (status == 0 && found != RUN_FOUND_NOT)
+        status = take_of_run(tx, config, &run, found == RUN_FOUND_NEW, now_ms, &result, error);
     /* Known before it is written, so that it is written once. */
     bool may = false;
     if (status == 0)
