@@ -123,10 +123,10 @@ int check_structure(struct check *check, struct error *error)
         {check->state, STORE_STATE_FILE,
          "SELECT format('job %s waits behind nobody in the line %s of %s', id, order_key, hook)"
          " FROM jobs AS j INDEXED BY jobs_line WHERE held = 1 AND order_key IS NOT NULL"
-         " AND state IN ('waiting', 'retrying', 'running')"
+         " AND (state = 'waiting' OR state = 'retrying' OR state = 'running')"
          " AND NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_line WHERE o.hook = j.hook"
          " AND o.order_key = j.order_key AND o.held = 0"
-         " AND o.state IN ('waiting', 'retrying', 'running')) LIMIT 20"},
+         " AND (o.state = 'waiting' OR o.state = 'retrying' OR o.state = 'running')) LIMIT 20"},
         {check->log, STORE_LOG_FILE, "PRAGMA quick_check(20)"},
     };
     size_t count = sizeof questions / sizeof questions[0];

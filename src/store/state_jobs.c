@@ -103,7 +103,7 @@ int state_job_insert(struct state_tx *tx, const struct job_record *job, struct e
             " dead_hook, dead_reason, held)"
             " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
             " ?13 IS NOT NULL AND EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_line WHERE hook = ?2"
-            " AND order_key = ?13 AND state IN ('waiting', 'retrying', 'running')))",
+            " AND order_key = ?13 AND " JOB_IS_IN_LINE "))",
             error) < 0)
         return -1;
     statement_bind_id(&statement, &job->id);
@@ -151,9 +151,7 @@ static int line_ask(
     return stepped < 0 ? -1 : 0;
 }
 
-#define IN_LINE                                                                                    \
-    "jobs INDEXED BY jobs_line WHERE hook = ?1 AND order_key = ?2"                                 \
-    " AND state IN ('waiting', 'retrying', 'running')"
+#define IN_LINE "jobs INDEXED BY jobs_line WHERE hook = ?1 AND order_key = ?2 AND " JOB_IS_IN_LINE
 
 /* The job of the line that is next, 0 for none. All that are not held were let through before. */
 static int line_next(const struct line *line, int64_t *seq_out, struct error *error)
@@ -192,8 +190,7 @@ static int line_up(const struct line *line, struct error *error)
     if (statement_open(
             &hold, line->db,
             "UPDATE jobs INDEXED BY jobs_line SET held = 1 WHERE hook = ?1 AND order_key = ?2"
-            " AND state IN ('waiting', 'retrying', 'running') AND held = 0 AND state <> 'running'"
-            " AND seq <> ?3",
+            " AND " JOB_IS_IN_LINE " AND held = 0 AND state <> 'running' AND seq <> ?3",
             error) < 0)
         return -1;
     statement_bind_text(&hold, line->hook);

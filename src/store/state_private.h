@@ -104,6 +104,10 @@ int state_number_get(
     struct state_tx *tx, const char *name, int64_t *value_out, struct error *error);
 int state_number_set(struct state_tx *tx, const char *name, int64_t value, struct error *error);
 
+/* As the indexes runs_ended and jobs_line have it, to the letter: SQLite knows them by that. */
+#define RUN_HAS_ENDED "(state = 'completed' OR state = 'lost' OR state = 'launch_failed')"
+#define JOB_IS_IN_LINE "(state = 'waiting' OR state = 'retrying' OR state = 'running')"
+
 #define RESULT_COLUMNS                                                                             \
     "seq, id, endpoint, key, kind, execution_id, run_id, workflow, event, status, pending, "       \
     "triggered,"                                                                                   \

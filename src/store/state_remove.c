@@ -169,8 +169,7 @@ int state_remove(
                " OR EXISTS (SELECT 1 FROM results WHERE run_id = runs.id)"
                " FROM runs INDEXED BY runs_ended"
                " WHERE (registered_at, seq) > (?1, ?2) AND registered_at < ?3"
-               " AND state IN ('completed', 'lost', 'launch_failed')"
-               " ORDER BY registered_at, seq LIMIT ?4",
+               " AND " RUN_HAS_ENDED " ORDER BY registered_at, seq LIMIT ?4",
         .before_ms = before_ms,
         .limit = results.limit,
         .position = &tx->state->run_retention,
@@ -195,7 +194,7 @@ int state_remove_is_due(struct state_tx *tx, int64_t before_ms, bool *due_out, s
             "SELECT EXISTS (SELECT 1 FROM results INDEXED BY results_received"
             " WHERE received_at < ?1)"
             " OR EXISTS (SELECT 1 FROM runs INDEXED BY runs_ended WHERE registered_at < ?1"
-            " AND state IN ('completed', 'lost', 'launch_failed'))"
+            " AND " RUN_HAS_ENDED ")"
             " OR EXISTS (SELECT 1 FROM set_aside INDEXED BY set_aside_received"
             " WHERE received_at < ?1)",
             error) < 0)

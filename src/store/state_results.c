@@ -302,7 +302,8 @@ int state_key_has_triggered(
     if (statement_open(
             &row, tx->db,
             "SELECT 1 FROM results INDEXED BY results_key WHERE endpoint = ? AND key = ?"
-            " AND key <> '' AND triggered = 1 AND status IN ('success', 'failed', 'received')"
+            " AND key <> '' AND triggered = 1"
+            " AND (status = 'success' OR status = 'failed' OR status = 'received')"
             " AND (kind <> 'workflow-result' OR run_id IS NULL) LIMIT 1",
             error) < 0)
         return -1;
