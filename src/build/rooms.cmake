@@ -21,7 +21,11 @@ if(CALLBACKD_SANITIZE)
     set(CALLBACKD_TEST_TIMEOUT_S 600)
 endif()
 
-# callbackd_unit_test(ROOM): every tests/unit/ROOM/test_*.c is one cmocka program.
+# A third of the time that the standard linker takes for each of them.
+include(CheckLinkerFlag)
+check_linker_flag(C -fuse-ld=gold CALLBACKD_HAS_GOLD)
+
+# callbackd_unit_tests(ROOM): every tests/unit/ROOM/test_*.c is one cmocka program.
 function(callbackd_unit_tests room)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${room}/test_*.c)
     foreach(source ${sources})
@@ -36,6 +40,9 @@ function(callbackd_unit_tests room)
         # Or gcc optimises whatever it finds prepared for it, 160 times over.
         if(CALLBACKD_LTO)
             target_link_options(${target} PRIVATE -fno-lto)
+        endif()
+        if(CALLBACKD_HAS_GOLD)
+            target_link_options(${target} PRIVATE -fuse-ld=gold)
         endif()
         add_test(NAME ${target} COMMAND ${target})
         set_tests_properties(${target} PROPERTIES TIMEOUT ${CALLBACKD_TEST_TIMEOUT_S})
