@@ -7,6 +7,7 @@
 #include "callbackd/text.h"
 #include "exit_status.h"
 #include "follow.h"
+#include "hook_note.h"
 #include "listing.h"
 #include "verbs.h"
 
@@ -165,28 +166,18 @@ const struct verb verb_job = {
 
 /* ---- actions ---- */
 
-static int act(
-    struct session *session, const char *prefix, const char *suffix, const char *done,
-    struct error *error)
+static int run_retry(struct session *session, struct error *error)
 {
     static const char *const skip[] = {"attempts", NULL};
     struct admin_answer answer = {0};
-    if (call_on_operand(session, "POST", prefix, suffix, &answer, error) != 0)
+    if (!session_operand_id(session, 0, error) ||
+        call_on_operand(session, "POST", "/api/v1/jobs", "/retry", &answer, error) != 0)
         return -1;
-    int status = EXIT_STATUS_DONE;
-    if (answer.body.length > 0)
-        status = answer_show(session, &answer, skip, error);
-    else if (!session->display.json)
-        display_note("%s %s", session_operand(session, 0), done);
+    int status = answer_show(session, &answer, skip, error);
+    if (status == EXIT_STATUS_DONE && answer.document)
+        hook_note_say(session, json_root(answer.document), NULL);
     admin_answer_fini(&answer);
     return status;
-}
-
-static int run_retry(struct session *session, struct error *error)
-{
-    if (!session_operand_id(session, 0, error))
-        return -1;
-    return act(session, "/api/v1/jobs", "/retry", "will run again", error);
 }
 
 const struct verb verb_retry = {
@@ -195,14 +186,24 @@ const struct verb verb_retry = {
     1,
     1,
     "run a job again that is dead, cancelled or waits for its next attempt",
-    "",
+    "It waits where its hook is paused or not configured, and is said to.",
     NULL,
     run_retry,
 };
 
+static int act_on_hook(struct session *session, const char *action, struct error *error)
+{
+    struct admin_answer answer = {0};
+    if (call_on_operand(session, "POST", "/api/v1/hooks", action, &answer, error) != 0)
+        return -1;
+    int status = answer_show(session, &answer, NULL, error);
+    admin_answer_fini(&answer);
+    return status;
+}
+
 static int run_pause(struct session *session, struct error *error)
 {
-    return act(session, "/api/v1/hooks", "/pause", "is paused", error);
+    return act_on_hook(session, "/pause", error);
 }
 
 const struct verb verb_pause = {
@@ -211,7 +212,7 @@ const struct verb verb_pause = {
 
 static int run_resume(struct session *session, struct error *error)
 {
-    return act(session, "/api/v1/hooks", "/resume", "is resumed", error);
+    return act_on_hook(session, "/resume", error);
 }
 
 const struct verb verb_resume = {

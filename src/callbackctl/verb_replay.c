@@ -7,6 +7,7 @@
 #include "callbackd/clock.h"
 #include "callbackd/os.h"
 #include "exit_status.h"
+#include "hook_note.h"
 #include "listing.h"
 #include "verbs.h"
 
@@ -72,6 +73,8 @@ static int replay_one(struct session *session, struct error *error)
     if (!admin || admin_call(admin, &call, &answer, error) != 0)
         return -1;
     int status = listing_print(session, &replay_listing, &answer, error);
+    if (status == EXIT_STATUS_DONE && answer.document)
+        hook_note_say(session, NULL, json_get(json_root(answer.document), replay_listing.items));
     admin_answer_fini(&answer);
     return status;
 }

@@ -295,6 +295,23 @@ def test_acting_on_jobs_hooks_and_results(running, daemon):
     assert running("job", "01900000-0000-7000-8000-000000000000").status == REFUSED
 
 
+def test_a_job_that_waits_for_a_paused_hook_is_said_to(running, daemon):
+    result_id = daemon.call_back(daemon.launched(7), result_body(7)).json()["result_id"]
+    job, = daemon.wait_for_jobs(1)
+    assert running("replay", result_id).stderr == ""
+    daemon.wait_for_jobs(2)
+    said = "the hook note is paused: it waits until callbackctl resume note"
+    running("pause", "note")
+    assert said in running("replay", result_id).stderr
+    waiting, = daemon.wait_for_jobs(1, "waiting")
+    running("cancel", waiting["id"])
+    done = running("retry", waiting["id"])
+    assert said in done.stderr and waiting["id"] in done.stdout.decode()
+    assert running("retry", waiting["id"], "--json").stderr == ""
+    running("resume", "note")
+    daemon.wait_for_jobs(3)
+
+
 def test_rejected_posts_are_shown(running, daemon):
     daemon.call_back(daemon.launched(7), b"nonsense")
     wait_for("it is kept", lambda: daemon.received("SELECT 1 FROM rejected"))
