@@ -60,6 +60,11 @@ int os_set_nonblocking(int fd, bool nonblocking, struct error *error);
  * concerned, but for a soft limit of 0 for cores. */
 void os_keep_memory_private(void);
 
+/* From now on all threads share as many heaps as there are CPUs; glibc would make eight times as
+ * many. Of a thousand threads few run at a time: what one gives back, the next one finds in a
+ * cache. Before the first thread. */
+void os_share_heaps(void);
+
 /* `count` random bytes. Ends the process when the kernel gives none. */
 void os_random(void *out, size_t count);
 

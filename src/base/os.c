@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,12 @@ void os_keep_memory_private(void)
 #ifndef CALLBACKD_SANITIZED /* the leak sanitizer traces us, which only root could then */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
+}
+
+void os_share_heaps(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    (void)mallopt(M_ARENA_MAX, cpus > 1 ? (int)cpus : 1);
 }
 
 void os_random(void *out, size_t count)

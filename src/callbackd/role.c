@@ -14,6 +14,7 @@ int role_run(enum child_role role)
     struct handover handover;
     struct error error = {0};
     os_keep_memory_private();
+    os_share_heaps();
     prctl(PR_SET_NAME, child_role_name(role));
     fcntl(HANDOVER_CONTROL_FD, F_SETFD, FD_CLOEXEC);
     log_open(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, child_role_name(role));

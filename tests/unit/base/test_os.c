@@ -10,7 +10,12 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -242,6 +247,66 @@ static void memory_is_kept_private_and_hooks_may_still_have_cores(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+#ifndef CALLBACKD_SANITIZED /* its malloc has heaps of its own */
+enum { HEAP_THREADS = 24 };
+
+static void *use_a_heap(void *barrier)
+{
+    /* Freed when all threads have theirs. */
+    void *memory = malloc(1000);
+    (void)pthread_barrier_wait(barrier);
+    (void)pthread_barrier_wait(barrier);
+    free(memory);
+    return NULL;
+}
+
+static long count_heaps(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    long count = 0;
+    if (out == NULL || malloc_info(0, out) != 0 || fclose(out) != 0)
+        return -1;
+    for (const char *at = text; (at = strstr(at, "<heap nr=")) != NULL; at++)
+        count++;
+    free(text);
+    return count;
+}
+
+/* In a process of its own: it cannot be undone. */
+static int share_heaps(void)
+{
+    pthread_t threads[HEAP_THREADS];
+    pthread_barrier_t barrier;
+    os_share_heaps();
+    if (pthread_barrier_init(&barrier, NULL, HEAP_THREADS + 1) != 0)
+        return 1;
+    for (int i = 0; i < HEAP_THREADS; i++)
+        if (pthread_create(&threads[i], NULL, use_a_heap, &barrier) != 0)
+            return 2;
+    (void)pthread_barrier_wait(&barrier);
+    long heaps = count_heaps();
+    (void)pthread_barrier_wait(&barrier);
+    for (int i = 0; i < HEAP_THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+    return heaps >= 1 && heaps <= sysconf(_SC_NPROCESSORS_ONLN) ? 0 : 3;
+}
+
+static void threads_share_as_many_heaps_as_there_are_cpus(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(share_heaps());
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +323,9 @@ int main(void)
         cmocka_unit_test(random_bytes_fill_exactly_the_place),
         cmocka_unit_test(without_randomness_the_process_ends),
         cmocka_unit_test(memory_is_kept_private_and_hooks_may_still_have_cores),
+#ifndef CALLBACKD_SANITIZED
+        cmocka_unit_test(threads_share_as_many_heaps_as_there_are_cpus),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
