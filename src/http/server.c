@@ -30,6 +30,7 @@ static void *on_thread(const struct mg_context *civetweb, int type)
 {
     struct http_server *server = mg_get_user_data(civetweb);
     connection_thread_enter(&server->watch, type == 1);
+    idle_threads_enter(&server->idle, type == 1);
     char name[THREAD_NAME_BYTES];
     (void)snprintf(name, sizeof(name), "%.10s-%s", server->name, type == 1 ? "http" : "acc");
     (void)pthread_setname_np(pthread_self(), name);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "connection_watch.h"
+#include "idle_threads.h"
 #include "listener_takeover.h"
 #include "server.h"
 #include "server_tls.h"
@@ -25,6 +26,7 @@ struct http_server {
     bool watch_ready;
     struct listener_takeover listeners;
     struct connection_watch watch;
+    struct idle_threads idle;
     struct server_tls tls;
     struct mg_context *civetweb; /* NULL: not running */
 };

@@ -3,7 +3,8 @@
  * Included by the build before every file of civetweb: the system calls that it makes on
  * sockets become calls of ours, with the same meaning for their caller. That is how it
  * takes over listeners that somebody else bound (listener_takeover.c), and how deadlines,
- * descriptors and the ends of connections are kept here (connection_watch.c).
+ * descriptors and the ends of connections are kept here (connection_watch.c). Likewise where its
+ * threads wait for each other: which of those that are idle is woken (idle_threads.c).
  *
  * The macros take arguments, so civetweb's `struct socket` and the like stay as they are.
  */
@@ -13,6 +14,7 @@
 /* What declares the originals comes first, or the macros would hit those. */
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -31,6 +33,10 @@ int watched_ssl_read(SSL *ssl, void *data, int length);
 int watched_ssl_pending(const SSL *ssl);
 int watched_close(int fd);
 
+int idle_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+int idle_cond_signal(pthread_cond_t *condition);
+int idle_cond_broadcast(pthread_cond_t *condition);
+
 #ifdef CALLBACKD_RENAME_CALLS
 #define socket(domain, type, protocol) takeover_socket(domain, type, protocol)
 #define bind(fd, address, length) takeover_bind(fd, address, length)
@@ -44,6 +50,10 @@ int watched_close(int fd);
 #define SSL_read(ssl, data, length) watched_ssl_read(ssl, data, length)
 #define SSL_pending(ssl) watched_ssl_pending(ssl)
 #define close(fd) watched_close(fd)
+
+#define pthread_cond_wait(condition, mutex) idle_cond_wait(condition, mutex)
+#define pthread_cond_signal(condition) idle_cond_signal(condition)
+#define pthread_cond_broadcast(condition) idle_cond_broadcast(condition)
 #endif
 
 #endif
