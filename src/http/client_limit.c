@@ -24,7 +24,8 @@ enum {
 struct client_count {
     struct client_count *next; /* in its bucket; the bucket's lock */
     unsigned char address[ADDRESS_BYTES];
-    atomic_int open; /* written under the bucket's lock */
+    atomic_int open;   /* written under the bucket's lock */
+    atomic_int ending; /* of those, the connections that were told to end */
 };
 
 struct bucket {
@@ -135,7 +136,13 @@ void client_limit_leave(struct client_limit *limit, struct client_count *count)
 
 bool client_limit_is_over(const struct client_limit *limit, const struct client_count *count)
 {
-    return count && atomic_load(&count->open) > limit->most;
+    return count && atomic_load(&count->open) - atomic_load(&count->ending) > limit->most;
+}
+
+void client_limit_note_ending(struct client_count *count, bool ending)
+{
+    if (count)
+        atomic_fetch_add(&count->ending, ending ? 1 : -1);
 }
 
 /* ---- who it is ---- */

@@ -47,8 +47,10 @@ static struct client_count *forget_locked(struct connection_watch *watch, int fd
 {
     struct connection_slot *slot = &watch->slots[fd];
     struct client_count *client = slot->client;
-    if (atomic_exchange(&slot->state, CONNECTION_NONE) == CONNECTION_ENDING)
+    if (atomic_exchange(&slot->state, CONNECTION_NONE) == CONNECTION_ENDING) {
         atomic_fetch_sub(&watch->ending, 1);
+        client_limit_note_ending(client, false);
+    }
     slot->client = NULL;
     set_count_locked(watch, watch->count - 1);
     return client;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "callbackd/clock.h"
+#include "client_limit.h"
 
 /* They wait, accepted, for a thread; more wait in the kernel. */
 enum { WAITING_FOR_THREAD_MAX = 16 };
@@ -37,6 +38,13 @@ static bool change_state(
 
 /* ---- one connection ---- */
 
+/* It is still there: either the lock is held, or its thread may not go on. */
+static void count_ending(struct connection_watch *watch, int fd)
+{
+    atomic_fetch_add(&watch->ending, 1);
+    client_limit_note_ending(watch->slots[fd].client, true);
+}
+
 /* What has come already is a request, or the end. */
 static bool has_input(int fd)
 {
@@ -50,7 +58,7 @@ bool crowd_end_idle(struct connection_watch *watch, int fd)
     if (crowd_state(watch, fd) != CONNECTION_IDLE || has_input(fd) ||
         !change_state(watch, fd, CONNECTION_IDLE, CONNECTION_ENDING))
         return false;
-    atomic_fetch_add(&watch->ending, 1);
+    count_ending(watch, fd);
     (void)shutdown(fd, SHUT_RD);
     return true;
 }
@@ -61,7 +69,7 @@ static bool end_waiting(struct connection_watch *watch, int fd)
     bool writes = atomic_load(&watch->slots[fd].writes);
     if (!change_state(watch, fd, CONNECTION_WAITING, CONNECTION_ENDING))
         return false;
-    atomic_fetch_add(&watch->ending, 1);
+    count_ending(watch, fd);
     atomic_fetch_add(&watch->cut, 1);
     metrics_add(watch->metrics, METRIC_CONNECTIONS_CUT, 1);
     (void)shutdown(fd, writes ? SHUT_RDWR : SHUT_RD);
@@ -86,7 +94,7 @@ bool crowd_takes_its_leave(struct connection_watch *watch, int fd)
     if (fd < 0 || !crowd_is_there(watch) ||
         !change_state(watch, fd, CONNECTION_BUSY, CONNECTION_ENDING))
         return false;
-    atomic_fetch_add(&watch->ending, 1);
+    count_ending(watch, fd);
     return true;
 }
 

@@ -61,6 +61,26 @@ static void each_address_has_its_own_share(void **state)
     client_limit_leave(*state, held[0]);
 }
 
+static void what_was_told_to_end_counts_no_more(void **state)
+{
+    struct client_count *held[3];
+    for (int i = 0; i < 3; i++)
+        held[i] = connect_4(*state, "192.0.2.1");
+    assert_true(client_limit_is_over(*state, held[2]));
+    client_limit_note_ending(held[0], true);
+    assert_false(client_limit_is_over(*state, held[2]));
+    struct client_count *next = connect_4(*state, "192.0.2.1");
+    assert_true(client_limit_is_over(*state, next));
+    client_limit_note_ending(held[0], false);
+    client_limit_leave(*state, held[0]);
+    assert_true(client_limit_is_over(*state, next));
+    client_limit_leave(*state, held[1]);
+    assert_false(client_limit_is_over(*state, next));
+    client_limit_leave(*state, held[2]);
+    client_limit_leave(*state, next);
+    client_limit_note_ending(NULL, true);
+}
+
 static void an_ipv4_address_is_the_same_on_a_dual_stack_listener(void **state)
 {
     struct client_count *as_4 = connect_4(*state, "192.0.2.1");
@@ -164,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LIMITED(each_address_has_its_own_share),
+        LIMITED(what_was_told_to_end_counts_no_more),
         LIMITED(an_ipv4_address_is_the_same_on_a_dual_stack_listener),
         LIMITED(an_ipv6_network_of_64_bits_is_one_client),
         LIMITED(proxies_and_unix_peers_are_not_counted),
