@@ -96,6 +96,9 @@ static int give_key(
         os_random(iv, IV_BYTES);
     } else {
         answer = find(tickets, name, &key);
+        /* There a client uses each once (RFC 8446, C.4), and needs another. */
+        if (answer == TICKET_GOOD && SSL_version(ssl) == TLS1_3_VERSION)
+            answer = TICKET_TO_RENEW;
     }
     if (answer != TICKET_UNKNOWN && !set_keys(&key, iv, cipher, mac, seals != 0))
         answer = TICKET_FAILED;
@@ -107,5 +110,7 @@ void tls_tickets_use(struct tls_tickets *tickets, SSL_CTX *context)
 {
     (void)SSL_CTX_set_app_data(context, tickets);
     (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, give_key);
+    /* Each costs both sides some hundredths of a handshake, and who resumes gets another. */
+    (void)SSL_CTX_set_num_tickets(context, 1);
     (void)SSL_CTX_set_timeout(context, (long)(tickets->period_ms / 1000));
 }

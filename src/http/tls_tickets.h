@@ -33,7 +33,8 @@ struct tls_tickets {
 int tls_tickets_init(struct tls_tickets *tickets, int64_t period_ms, struct error *error);
 void tls_tickets_fini(struct tls_tickets *tickets);
 
-/* Handshakes that begin or go on with `context` use them, and must end before they do. */
+/* Handshakes that begin or go on with `context` use them, and must end before they do. Each gives
+ * one ticket; under TLS 1.3 one that resumes a session, too. */
 void tls_tickets_use(struct tls_tickets *tickets, SSL_CTX *context);
 
 #endif

@@ -21,6 +21,8 @@ struct sides {
     struct tls_tickets tickets;
     SSL_CTX *server;
     SSL_CTX *client;
+    int version; /* the newest that the client takes */
+    int given;   /* sessions that the client got */
 };
 
 static void make_certificate(SSL_CTX *context)
@@ -38,6 +40,14 @@ static void make_certificate(SSL_CTX *context)
     X509_free(certificate);
 }
 
+static int count_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct sides *s = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    (void)session;
+    s->given++;
+    return 0; /* it is not kept */
+}
+
 static int set_up_period(void **state, int64_t period_ms)
 {
     struct sides *s = calloc(1, sizeof(*s));
@@ -50,6 +60,11 @@ static int set_up_period(void **state, int64_t period_ms)
     SSL_CTX_set_session_cache_mode(s->server, SSL_SESS_CACHE_OFF);
     tls_tickets_use(&s->tickets, s->server);
     SSL_CTX_set_timeout(s->server, 3600);
+    s->version = TLS1_2_VERSION;
+    SSL_CTX_set_app_data(s->client, s);
+    SSL_CTX_set_session_cache_mode(
+        s->client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(s->client, count_session);
     *state = s;
     return 0;
 }
@@ -97,7 +112,7 @@ static bool connects(struct sides *s, SSL_SESSION *session, SSL_SESSION **sessio
     assert_int_equal(BIO_new_bio_pair(&near, 0, &far, 0), 1);
     SSL_set_bio(client, near, near);
     SSL_set_bio(server, far, far);
-    SSL_set_max_proto_version(client, TLS1_2_VERSION);
+    SSL_set_max_proto_version(client, s->version);
     SSL_set_connect_state(client);
     SSL_set_accept_state(server);
     if (session)
@@ -118,6 +133,21 @@ static void a_ticket_resumes_its_session(void **state)
     assert_false(connects(*state, NULL, &session));
     assert_true(connects(*state, session, NULL));
     SSL_SESSION_free(session);
+}
+
+static void each_connection_of_tls_1_3_gets_one(void **state)
+{
+    struct sides *s = *state;
+    SSL_SESSION *session = NULL;
+    SSL_SESSION *renewed = NULL;
+    s->version = TLS1_3_VERSION;
+    assert_false(connects(s, NULL, &session));
+    assert_int_equal(s->given, 1);
+    assert_true(connects(s, session, &renewed));
+    assert_int_equal(s->given, 2);
+    assert_true(connects(s, renewed, NULL));
+    SSL_SESSION_free(session);
+    SSL_SESSION_free(renewed);
 }
 
 static void a_ticket_of_another_key_is_not_believed(void **state)
@@ -172,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_ticket_resumes_its_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_connection_of_tls_1_3_gets_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_of_another_key_is_not_believed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_key_before_the_newest_is_still_good, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_a_long_pause_no_old_key_is_good, set_up, tear_down),
