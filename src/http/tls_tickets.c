@@ -83,6 +83,17 @@ static bool set_keys(
            EVP_MAC_CTX_set_params(mac, parameters) == 1;
 }
 
+/* Under TLS 1.3 a client uses each once (RFC 8446, C.4), and needs another. But who has shown a
+ * certificate has to show it again before long: its sessions end with the key of their ticket. */
+static enum answer renew(const SSL *ssl, enum answer answer)
+{
+    if (answer == TICKET_UNKNOWN)
+        return answer;
+    if (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER)
+        return TICKET_GOOD;
+    return SSL_version(ssl) == TLS1_3_VERSION ? TICKET_TO_RENEW : answer;
+}
+
 static int give_key(
     SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
     int seals)
@@ -95,10 +106,7 @@ static int give_key(
         memcpy(name, key.name, sizeof(key.name));
         os_random(iv, IV_BYTES);
     } else {
-        answer = find(tickets, name, &key);
-        /* There a client uses each once (RFC 8446, C.4), and needs another. */
-        if (answer == TICKET_GOOD && SSL_version(ssl) == TLS1_3_VERSION)
-            answer = TICKET_TO_RENEW;
+        answer = renew(ssl, find(tickets, name, &key));
     }
     if (answer != TICKET_UNKNOWN && !set_keys(&key, iv, cipher, mac, seals != 0))
         answer = TICKET_FAILED;

@@ -34,7 +34,8 @@ int tls_tickets_init(struct tls_tickets *tickets, int64_t period_ms, struct erro
 void tls_tickets_fini(struct tls_tickets *tickets);
 
 /* Handshakes that begin or go on with `context` use them, and must end before they do. Each gives
- * one ticket; under TLS 1.3 one that resumes a session, too. */
+ * one ticket; under TLS 1.3 one that resumes a session, too, unless a client certificate is asked
+ * for: then a session cannot be drawn out for longer than two periods. */
 void tls_tickets_use(struct tls_tickets *tickets, SSL_CTX *context);
 
 #endif

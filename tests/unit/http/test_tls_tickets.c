@@ -150,6 +150,40 @@ static void each_connection_of_tls_1_3_gets_one(void **state)
     SSL_SESSION_free(renewed);
 }
 
+static int believe(int ok, X509_STORE_CTX *context)
+{
+    (void)ok, (void)context;
+    return 1;
+}
+
+/* `late`: under the key before the newest. */
+static void resume_with_a_certificate(struct sides *s, int version, bool late)
+{
+    SSL_SESSION *session = NULL;
+    s->version = version;
+    s->given = 0;
+    assert_false(connects(s, NULL, &session));
+    assert_int_equal(s->given, 1);
+    if (late)
+        s->tickets.made_ms -= LONG_MS;
+    assert_true(connects(s, session, NULL));
+    assert_int_equal(s->given, 1);
+    SSL_SESSION_free(session);
+}
+
+static void who_shows_a_certificate_cannot_draw_out_a_session(void **state)
+{
+    struct sides *s = *state;
+    make_certificate(s->client);
+    SSL_CTX_set_verify(s->server, SSL_VERIFY_PEER, believe);
+    assert_int_equal(
+        SSL_CTX_set_session_id_context(s->server, (const unsigned char *)"test", 4), 1);
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        resume_with_a_certificate(s, version, false);
+        resume_with_a_certificate(s, version, true);
+    }
+}
+
 static void a_ticket_of_another_key_is_not_believed(void **state)
 {
     SSL_SESSION *session = NULL;
@@ -203,6 +237,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_ticket_resumes_its_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_connection_of_tls_1_3_gets_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            who_shows_a_certificate_cannot_draw_out_a_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_of_another_key_is_not_believed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_key_before_the_newest_is_still_good, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_a_long_pause_no_old_key_is_good, set_up, tear_down),
