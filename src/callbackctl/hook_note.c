@@ -3,6 +3,8 @@
 
 #include "callbackd/text.h"
 
+enum { PATIENCE_MS = 5000 };
+
 static bool is_of_hook(const struct json *job, const char *hook)
 {
     const char *name = json_get_text(json_get(job, "hook"));
@@ -32,7 +34,8 @@ void hook_note_say(struct session *session, const struct json *job, const struct
     struct error error = {0};
     struct admin_answer answer = {0};
     struct admin_client *admin = session->display.json ? NULL : session_admin(session, &error);
-    if (!admin || admin_get(admin, "/api/v1/hooks", &answer, &error) != 0)
+    struct admin_call call = {.path = "/api/v1/hooks", .timeout_ms = PATIENCE_MS};
+    if (!admin || admin_call(admin, &call, &answer, &error) != 0)
         return;
     const struct json *hooks =
         answer.document ? json_get(json_root(answer.document), "items") : NULL;
