@@ -24,8 +24,8 @@ enum {
 struct client_count {
     struct client_count *next; /* in its bucket; the bucket's lock */
     unsigned char address[ADDRESS_BYTES];
-    atomic_int open;   /* written under the bucket's lock */
-    atomic_int ending; /* of those, the connections that were told to end */
+    int open;           /* all that is counted here; the bucket's lock */
+    atomic_int staying; /* of that, without the connections that were told to end */
 };
 
 struct bucket {
@@ -111,19 +111,21 @@ static struct client_count *enter(
     struct bucket *bucket = bucket_of(limit, address);
     (void)pthread_mutex_lock(&bucket->lock);
     struct client_count *count = find_or_add_locked(bucket, address);
-    if (count)
-        atomic_fetch_add(&count->open, 1);
+    if (count) {
+        count->open++;
+        atomic_fetch_add(&count->staying, 1);
+    }
     (void)pthread_mutex_unlock(&bucket->lock);
     return count;
 }
 
-void client_limit_leave(struct client_limit *limit, struct client_count *count)
+void client_limit_leave_ended(struct client_limit *limit, struct client_count *count)
 {
     if (!count)
         return;
     struct bucket *bucket = bucket_of(limit, count->address);
     (void)pthread_mutex_lock(&bucket->lock);
-    bool is_last = atomic_fetch_sub(&count->open, 1) == 1;
+    bool is_last = --count->open == 0;
     struct client_count **link = &bucket->first;
     while (is_last && *link != count)
         link = &(*link)->next;
@@ -134,15 +136,21 @@ void client_limit_leave(struct client_limit *limit, struct client_count *count)
         free(count);
 }
 
-bool client_limit_is_over(const struct client_limit *limit, const struct client_count *count)
+void client_limit_leave(struct client_limit *limit, struct client_count *count)
 {
-    return count && atomic_load(&count->open) - atomic_load(&count->ending) > limit->most;
+    client_limit_note_ending(count);
+    client_limit_leave_ended(limit, count);
 }
 
-void client_limit_note_ending(struct client_count *count, bool ending)
+bool client_limit_is_over(const struct client_limit *limit, const struct client_count *count)
+{
+    return count && atomic_load(&count->staying) > limit->most;
+}
+
+void client_limit_note_ending(struct client_count *count)
 {
     if (count)
-        atomic_fetch_add(&count->ending, ending ? 1 : -1);
+        atomic_fetch_sub(&count->staying, 1);
 }
 
 /* ---- who it is ---- */

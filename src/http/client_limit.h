@@ -36,9 +36,10 @@ struct client_count *client_limit_request(
 /* It has more open than it may, with what was counted last. NULL: no. */
 bool client_limit_is_over(const struct client_limit *limit, const struct client_count *count);
 /* One of its connections was told to end: it counts no more, though it is not closed yet. When it
- * is, `ending` is false, before it is left. NULL: nothing. */
-void client_limit_note_ending(struct client_count *count, bool ending);
+ * is, it is left by client_limit_leave_ended. NULL: nothing. */
+void client_limit_note_ending(struct client_count *count);
 void client_limit_leave(struct client_limit *limit, struct client_count *count); /* NULL: nothing */
+void client_limit_leave_ended(struct client_limit *limit, struct client_count *count);
 
 /* Something of that client was turned away: counted, and logged now and then. */
 void client_limit_note_refusal(

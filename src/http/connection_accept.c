@@ -43,17 +43,19 @@ static int remember(struct connection_watch *watch, int fd, struct client_count 
     return 0;
 }
 
-static struct client_count *forget_locked(struct connection_watch *watch, int fd)
+/* Gives back whose it was, NULL if it is counted no more; then that is in *uncounted_out. */
+static struct client_count *forget_locked(
+    struct connection_watch *watch, int fd, struct client_count **uncounted_out)
 {
     struct connection_slot *slot = &watch->slots[fd];
     struct client_count *client = slot->client;
-    if (atomic_exchange(&slot->state, CONNECTION_NONE) == CONNECTION_ENDING) {
+    bool uncounted = atomic_exchange(&slot->uncounted, false);
+    if (atomic_exchange(&slot->state, CONNECTION_NONE) == CONNECTION_ENDING)
         atomic_fetch_sub(&watch->ending, 1);
-        client_limit_note_ending(client, false);
-    }
     slot->client = NULL;
     set_count_locked(watch, watch->count - 1);
-    return client;
+    *uncounted_out = uncounted ? client : NULL;
+    return uncounted ? NULL : client;
 }
 
 /* The accepting thread waits with a look at the count after it has said so, and this looks after it
@@ -68,12 +70,14 @@ static void tell_of_room(struct connection_watch *watch)
 bool connection_forget(struct connection_watch *watch, int fd)
 {
     struct client_count *client = NULL;
+    struct client_count *uncounted = NULL;
     (void)pthread_mutex_lock(&watch->lock);
     bool known = fd >= 0 && (size_t)fd < watch->size && crowd_state(watch, fd) != CONNECTION_NONE;
     if (known)
-        client = forget_locked(watch, fd);
+        client = forget_locked(watch, fd, &uncounted);
     (void)pthread_mutex_unlock(&watch->lock);
     client_limit_leave(watch->clients, client);
+    client_limit_leave_ended(watch->clients, uncounted);
     tell_of_room(watch);
     return known;
 }

@@ -42,7 +42,8 @@ static bool change_state(
 static void count_ending(struct connection_watch *watch, int fd)
 {
     atomic_fetch_add(&watch->ending, 1);
-    client_limit_note_ending(watch->slots[fd].client, true);
+    atomic_store(&watch->slots[fd].uncounted, true);
+    client_limit_note_ending(watch->slots[fd].client);
 }
 
 /* What has come already is a request, or the end. */
@@ -94,7 +95,8 @@ bool crowd_takes_its_leave(struct connection_watch *watch, int fd)
     if (fd < 0 || !crowd_is_there(watch) ||
         !change_state(watch, fd, CONNECTION_BUSY, CONNECTION_ENDING))
         return false;
-    count_ending(watch, fd);
+    /* It has a request, and counts against its client until that is answered. */
+    atomic_fetch_add(&watch->ending, 1);
     return true;
 }
 

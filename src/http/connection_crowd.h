@@ -28,6 +28,7 @@ struct connection_slot {
     atomic_uchar state;           /* none <-> another: the watch's lock */
     atomic_bool writes;           /* while it waits: for the peer to take something */
     atomic_int_least64_t turn_ms; /* while it waits: when the peer's turn began */
+    atomic_bool uncounted;        /* it was told to end, and counts no more against its client */
     struct client_count *client;  /* whose it is; the watch's lock; NULL: not counted */
 };
 

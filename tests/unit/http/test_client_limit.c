@@ -67,18 +67,18 @@ static void what_was_told_to_end_counts_no_more(void **state)
     for (int i = 0; i < 3; i++)
         held[i] = connect_4(*state, "192.0.2.1");
     assert_true(client_limit_is_over(*state, held[2]));
-    client_limit_note_ending(held[0], true);
+    client_limit_note_ending(held[0]);
     assert_false(client_limit_is_over(*state, held[2]));
     struct client_count *next = connect_4(*state, "192.0.2.1");
     assert_true(client_limit_is_over(*state, next));
-    client_limit_note_ending(held[0], false);
-    client_limit_leave(*state, held[0]);
+    client_limit_leave_ended(*state, held[0]);
     assert_true(client_limit_is_over(*state, next));
     client_limit_leave(*state, held[1]);
     assert_false(client_limit_is_over(*state, next));
     client_limit_leave(*state, held[2]);
     client_limit_leave(*state, next);
-    client_limit_note_ending(NULL, true);
+    client_limit_note_ending(NULL);
+    client_limit_leave_ended(*state, NULL);
 }
 
 static void an_ipv4_address_is_the_same_on_a_dual_stack_listener(void **state)
