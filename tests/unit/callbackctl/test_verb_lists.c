@@ -157,23 +157,38 @@ static void test_job_shows_attempts_with_their_output(void **state)
 static void test_actions_post(void **state)
 {
     (void)state;
+    static const char hooks[] = JSON_ANSWER(
+        "200 OK", "{\"items\":[{\"name\":\"a b\",\"state\":\"paused\"},"
+                  "{\"name\":\"other\",\"state\":\"paused\"},"
+                  "{\"name\":\"old\",\"state\":\"gone\"}]}");
     static const struct loopback_reply replies[] = {
-        {.text = JSON_ANSWER("200 OK", "{\"id\":\"" ID "\",\"state\":\"waiting\"}")},
+        {.text =
+             JSON_ANSWER("200 OK", "{\"id\":\"" ID "\",\"hook\":\"old\",\"state\":\"waiting\"}")},
+        {.text = hooks},
         {.text = JSON_ANSWER("200 OK", "{\"id\":\"" ID "\",\"state\":\"cancelled\"}")},
         {.text = JSON_ANSWER("200 OK", "{\"jobs\":[{\"id\":\"" ID "\",\"hook\":\"a b\"}]}")},
+        {.text = hooks},
         {.text = JSON_ANSWER("200 OK", "{\"name\":\"a b\",\"paused\":true}")},
         {.text = JSON_ANSWER("200 OK", "{\"name\":\"a b\",\"paused\":false}")}};
-    start(replies, 5);
+    start(replies, 7);
     const struct caught done[] = {
         RUN("retry", ID), RUN("cancel", ID), RUN("replay", ID, "--hook", "a b"),
         RUN("pause", "a b"), RUN("resume", "a b")};
     static const char *const requests[] = {
-        "POST /api/v1/jobs/" ID "/retry ", "POST /api/v1/jobs/" ID "/cancel ",
-        "POST /api/v1/results/" ID "/replay?hook=a%20b ", "POST /api/v1/hooks/a%20b/pause ",
+        "POST /api/v1/jobs/" ID "/retry ",
+        "GET /api/v1/hooks ",
+        "POST /api/v1/jobs/" ID "/cancel ",
+        "POST /api/v1/results/" ID "/replay?hook=a%20b ",
+        "GET /api/v1/hooks ",
+        "POST /api/v1/hooks/a%20b/pause ",
         "POST /api/v1/hooks/a%20b/resume "};
+    for (int i = 0; i < 7; i++)
+        assert_holds(loopback_request(server, i), requests[i]);
+    assert_err(&done[0], "the hook old is not configured: it waits until it is again");
+    assert_err(&done[2], "the hook a b is paused: it waits until callbackctl resume a b");
+    assert_holds_not(buffer_text(&done[2].err), "other");
     for (int i = 0; i < 5; i++) {
         assert_int_equal(done[i].status, 0);
-        assert_holds(loopback_request(server, i), requests[i]);
         caught_fini((struct caught *)(uintptr_t)&done[i]);
     }
 }
