@@ -82,7 +82,7 @@ static void wait_for_posts(struct senders *s, long more)
     long wanted = atomic_load(&s->answered) + more;
     int64_t started_ms = clock_monotonic_ms();
     while (atomic_load(&s->answered) < wanted && clock_monotonic_ms() - started_ms < 20000)
-        (void)sched_yield();
+        (void)poll(NULL, 0, 1);
     assert_true(atomic_load(&s->answered) >= wanted);
 }
 
@@ -91,7 +91,7 @@ static void wait_until_left(struct http_server *server)
 {
     int64_t started_ms = clock_monotonic_ms();
     while (http_server_connections(server) > 0 && clock_monotonic_ms() - started_ms < 20000)
-        (void)sched_yield();
+        (void)poll(NULL, 0, 1);
     assert_int_equal(http_server_connections(server), 0);
 }
 
