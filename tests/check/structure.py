@@ -51,6 +51,7 @@ MUTABLE = {
     ("base", "log", "log_sink"): "the sink: format, level and role, set when a process starts",
     ("base", "id", "pool"): "of each thread: random bytes and time for the next ids",
     ("http", "connection_watch", "current"): "of each thread: the connection that it serves",
+    ("http", "idle_threads", "self"): "of each thread: its place among those that are idle",
     ("http", "listener_takeover", "starting"): "of each thread: what civetweb is to take over",
 }
 # Files in which a licence line has no place: texts for people, formats without
