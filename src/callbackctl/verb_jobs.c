@@ -186,7 +186,7 @@ const struct verb verb_retry = {
     1,
     1,
     "run a job again that is dead, cancelled or waits for its next attempt",
-    "It waits where its hook is paused or not configured, and is said to.",
+    "Where its hook is paused or not configured it waits, and that is said.",
     NULL,
     run_retry,
 };

@@ -15,7 +15,7 @@ INTRODUCTION = """# Performance
 <!-- Written by tests/bench/report.py from what tests/bench/run.sh measured. Change those. -->
 
 `tests/bench/run.sh` measures this on your machine: it installs what it compares with, builds a
-release, and takes about 25 minutes (`--short`: 3). The figures below are from one run of it.
+release, and takes about 25 minutes (`--short`: 6). The figures below are from one run of it.
 """
 
 HOW = """## How it is measured

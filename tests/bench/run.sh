@@ -5,7 +5,7 @@
 # nginx, a bare civetweb and adnanh's webhook, on this machine. Installs what it needs,
 # builds a release, and prints each figure with what is asked of it; all that was
 # seen is in build-bench/results.json. --write also renews docs/PERFORMANCE.md and its
-# picture. Takes about 25 minutes and 20 GB of disk, with --short 3 minutes and 3 GB.
+# picture. Takes about 25 minutes and 20 GB of disk, with --short 6 minutes and 3 GB.
 #
 # Groups: main new_tls half memory large hooks streams sustained wrk matrix. Best on a
 # machine that does nothing else.

@@ -219,6 +219,19 @@ static void without_randomness_the_process_ends(void **state)
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
+/* For what cannot be undone. `work` gives 0, or the number of what is wrong. */
+static void assert_passes_in_a_child(int (*work)(void))
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(work());
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* What a child process of this one is that keeps its memory private. */
 static int keep_private(void)
 {
@@ -237,14 +250,7 @@ static int keep_private(void)
 static void memory_is_kept_private_and_hooks_may_still_have_cores(void **state)
 {
     (void)state;
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(keep_private());
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_passes_in_a_child(keep_private);
 }
 
 #ifndef CALLBACKD_SANITIZED /* its malloc has heaps of its own */
@@ -253,7 +259,7 @@ enum { HEAP_THREADS = 24 };
 static void *use_a_heap(void *barrier)
 {
     /* Freed when all threads have theirs. */
-    void *memory = malloc(1000);
+    char *volatile memory = malloc(1000); /* or the compiler leaves it out */
     (void)pthread_barrier_wait(barrier);
     (void)pthread_barrier_wait(barrier);
     free(memory);
@@ -274,7 +280,6 @@ static long count_heaps(void)
     return count;
 }
 
-/* In a process of its own: it cannot be undone. */
 static int share_heaps(void)
 {
     pthread_t threads[HEAP_THREADS];
@@ -296,14 +301,7 @@ static int share_heaps(void)
 static void threads_share_as_many_heaps_as_there_are_cpus(void **state)
 {
     (void)state;
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(share_heaps());
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_passes_in_a_child(share_heaps);
 }
 #endif
 
