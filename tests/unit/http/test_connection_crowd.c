@@ -5,6 +5,8 @@
 
 #include <poll.h>
 
+#include "client_limit.h"
+#include "connection_accept.h"
 #include "connection_crowd.h"
 
 enum { THREADS = 8, SLOW = 20, LONG_MS = 120000 };
@@ -214,6 +216,37 @@ static void its_own_slow_connections_give_way(void **state)
     close_all(slow, 3);
 }
 
+/* Whatever its own thread does meanwhile. */
+static void who_was_told_to_end_counts_no_more(void **state)
+{
+    (void)state;
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000201)};
+    const struct sockaddr *address = (const struct sockaddr *)&peer;
+    struct error error;
+    struct connection_watch watch;
+    int fds[2];
+    assert_int_equal(connection_watch_init(&watch, &error), 0);
+    watch.clients = client_limit_create(&nobody, 1, NULL, &error);
+    assert_non_null(watch.clients);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    struct connection_slot *slot = &watch.slots[fds[0]];
+    slot->client = client_limit_connect(watch.clients, address);
+    atomic_store(&slot->state, CONNECTION_IDLE);
+    struct client_count *next = client_limit_connect(watch.clients, address);
+    assert_true(client_limit_is_over(watch.clients, next));
+    assert_true(crowd_end_idle(&watch, fds[0]));
+    assert_false(client_limit_is_over(watch.clients, next));
+    assert_true(connection_forget(&watch, fds[0]));
+    struct client_count *last = client_limit_connect(watch.clients, address);
+    assert_true(client_limit_is_over(watch.clients, last)); /* taken back once, not twice */
+    client_limit_leave(watch.clients, last);
+    client_limit_leave(watch.clients, next);
+    client_limit_free(watch.clients);
+    connection_watch_fini(&watch);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define NARROW(test) cmocka_unit_test_setup_teardown(test, set_up_narrow, tear_down)
 
@@ -231,6 +264,7 @@ int main(void)
         NARROW(a_client_with_too_much_under_way_is_turned_away),
         NARROW(its_own_idle_connections_give_way),
         NARROW(its_own_slow_connections_give_way),
+        cmocka_unit_test(who_was_told_to_end_counts_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
