@@ -23,7 +23,7 @@ int64_t precedence_wait_ms(struct precedence *precedence, const struct precedenc
     if (precedence->behind_since_ms == 0)
         precedence->behind_since_ms = view->now_ms;
     bool is_late = view->now_ms - precedence->behind_since_ms >= PRECEDENCE_LAG_MAX_MS;
-    return precedence->is_busy && !is_late ? PRECEDENCE_LOOK_MS : 0;
+    return precedence->is_busy && !is_late ? PRECEDENCE_HOLD_MS : 0;
 }
 
 int64_t precedence_rest_ms(const struct precedence *precedence, int64_t took_ms)

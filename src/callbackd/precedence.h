@@ -15,7 +15,8 @@
 
 enum {
     PRECEDENCE_LAG_MAX_MS = 3000,
-    PRECEDENCE_LOOK_MS = 50,           /* how long it holds back before it looks again */
+    PRECEDENCE_LOOK_MS = 50,           /* the shortest time over which a rate is one */
+    PRECEDENCE_HOLD_MS = 200,          /* how long it holds back before it decides a batch more */
     PRECEDENCE_REST_MAX_MS = 50,       /* of hooks, after a round */
     PRECEDENCE_BUSY_PER_SECOND = 4000, /* fewer posts leave enough of two cores for both */
 };

@@ -35,8 +35,8 @@ static void holds_back_while_posts_come_faster_than_it_decides(void **state)
 {
     (void)state;
     struct worker worker = begin();
-    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
-    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
+    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
 }
 
 static void never_waits_while_it_keeps_up(void **state)
@@ -51,7 +51,7 @@ static void decides_what_has_come_once_few_come(void **state)
 {
     (void)state;
     struct worker worker = begin();
-    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
     assert_int_equal(batch_after(&worker, 100, SLOW, true), 0);
     assert_int_equal(batch_after(&worker, 1, FAST, true), 0);
 }
@@ -61,11 +61,11 @@ static void takes_its_share_once_it_is_late_until_it_has_caught_up(void **state)
     (void)state;
     struct worker worker = begin();
     for (int64_t ms = 0; ms < PRECEDENCE_LAG_MAX_MS; ms += 100)
-        assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+        assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
     for (int i = 0; i < 100; i++)
         assert_int_equal(batch_after(&worker, 100, FAST, true), 0);
     assert_int_equal(batch_after(&worker, 100, FAST, false), 0);
-    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_LOOK_MS);
+    assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
 }
 
 static void takes_no_moment_for_a_rate(void **state)
