@@ -21,6 +21,10 @@ enum {
     JOURNAL_LIMIT_BYTES = 16 * 1024 * 1024,
     PROGRESS_STEPS = 20000, /* virtual machine steps between looks at the clock */
     FREE_PAGES_KEPT = 2048, /* 8 MiB stay for what comes next */
+    /* https://sqlite.org/walformat.html, "WAL-Index Format" */
+    WAL_INDEX_PIECE_BYTES = 32768,
+    WAL_INDEX_COPIED_AT = 96, /* nBackfill */
+    WAL_CHECKPOINT_LOCK = 1,
 };
 
 struct file_identity {
@@ -40,6 +44,7 @@ struct db {
     int64_t read_until_ms;
     int wal_pages;
     bool damaged;
+    bool copies_in_doubt; /* see copy_anew() */
 };
 
 sqlite3 *db_handle(struct db *db)
@@ -255,10 +260,61 @@ bool db_is_damaged(const struct db *db)
     return db->damaged;
 }
 
+static int lock_checkpoints(struct db *db, sqlite3_file *file)
+{
+    int code = SQLITE_BUSY;
+
+    for (int times = 0; code == SQLITE_BUSY && wait_for_lock(db, times) != 0; times++)
+        code = file->pMethods->xShmLock(
+            file, WAL_CHECKPOINT_LOCK, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
+    return code;
+}
+
+/* The next checkpoint copies the whole WAL. SQLite counts a frame as copied once its page is
+ * written, but syncs the database only when it has copied the last one. Where that sync fails, a
+ * later one may succeed without the pages of an earlier checkpoint, for the system has given them
+ * up and nobody writes them again. */
+static int copy_anew(struct db *db)
+{
+    sqlite3_file *file = NULL;
+    void volatile *index = NULL;
+    int code = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+    if (code == SQLITE_OK)
+        code = file->pMethods->xShmMap(file, 0, WAL_INDEX_PIECE_BYTES, 0, &index);
+    if (code == SQLITE_OK && index != NULL)
+        code = lock_checkpoints(db, file);
+    if (code != SQLITE_OK)
+        return code;
+    if (index != NULL) {
+        uint32_t volatile *copied =
+            (uint32_t volatile *)((char volatile *)index + WAL_INDEX_COPIED_AT);
+
+        __atomic_store_n(copied, 0, __ATOMIC_SEQ_CST);
+        code = file->pMethods->xShmLock(
+            file, WAL_CHECKPOINT_LOCK, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+    }
+    db->copies_in_doubt = false;
+    return code;
+}
+
 static int checkpoint(struct db *db, int mode)
 {
+    int code = SQLITE_OK;
+    int called;
+
     errno = 0;
-    return sqlite3_wal_checkpoint_v2(db->handle, "main", mode, NULL, NULL);
+    if (db->copies_in_doubt)
+        code = copy_anew(db);
+    if (code == SQLITE_OK)
+        code = sqlite3_wal_checkpoint_v2(db->handle, "main", mode, NULL, NULL);
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
+        called = errno;
+        db->copies_in_doubt = true;
+        (void)copy_anew(db); /* at once: others copy, too */
+        errno = called;
+    }
+    return code;
 }
 
 int db_checkpoint(struct db *db, struct error *error)
@@ -272,8 +328,10 @@ int db_checkpoint(struct db *db, struct error *error)
 
 int db_checkpoint_truncate(struct db *db, bool *busy_out, struct error *error)
 {
-    int code = checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
+    int code;
 
+    db->copies_in_doubt = true; /* whoever made some may have met a fault */
+    code = checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
         return db_fail(db, code, error);
     *busy_out = code != SQLITE_OK;

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "db.h"
+#include "faulty_vfs.h"
 #include "statement.h"
 
 static const char *const steps[] = {"CREATE TABLE t (a, b)"};
@@ -159,6 +160,40 @@ static void the_wal_can_be_emptied(void **state)
     db_close(db);
 }
 
+static void insert_rows(struct db *db, int count)
+{
+    for (int i = 0; i < count; i++)
+        assert_int_equal(db_script(db, "INSERT INTO t VALUES (1, zeroblob(3000))", NULL), 0);
+}
+
+/* A reader keeps the first checkpoint from the end, and so from its sync. What it has written the
+ * system may have given up when the sync of the second one fails. */
+static void after_a_sync_that_failed_all_is_copied_again(void **state)
+{
+    enum { EARLIER = 40, LATER = 10 };
+    struct db *db;
+    struct db *reader;
+    int64_t number;
+
+    faulty_install();
+    db = open_for(*state, DB_CREATE, 0);
+    reader = open_for(*state, DB_READ, 0);
+    insert_rows(db, EARLIER);
+    assert_int_equal(db_script(reader, "BEGIN", NULL), 0);
+    assert_int_equal(db_number(reader, "SELECT count(*) FROM t", &number, NULL), 0);
+    insert_rows(db, LATER);
+    assert_int_equal(db_checkpoint(db, NULL), 0);
+    assert_int_equal(db_script(reader, "COMMIT", NULL), 0);
+    faulty_fail(FAULTY_SYNC, SQLITE_IOERR_FSYNC, 2, 2); /* of the database; the WAL's comes first */
+    assert_int_equal(db_checkpoint(db, NULL), -1);
+    assert_int_equal(atomic_load(&faulty_plan.failed), 1);
+    faulty_fail(FAULTY_WRITE, SQLITE_IOERR_WRITE, 0, 0);
+    assert_int_equal(db_checkpoint(db, NULL), 0);
+    assert_true(atomic_load(&faulty_plan.seen[FAULTY_WRITE]) >= EARLIER + LATER);
+    db_close(reader);
+    db_close(db);
+}
+
 /* As one whom the receiver's process obeys could write into the log that the worker reads. */
 static void nothing_that_is_not_of_our_schema_is_run(void **state)
 {
@@ -197,6 +232,7 @@ int main(void)
         CASE(a_file_that_was_replaced_has_moved),
         CASE(the_wal_can_be_emptied),
         CASE(nothing_that_is_not_of_our_schema_is_run),
+        CASE(after_a_sync_that_failed_all_is_copied_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
