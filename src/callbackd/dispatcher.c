@@ -11,6 +11,7 @@
 
 enum {
     BATCH = 256,
+    LARGE_BATCH = 1024, /* costs less for each of them; the rest of the worker waits for it */
     SETTLE_MAX = 256,
     SWEEP_MAX = 256,
 };
@@ -27,6 +28,7 @@ struct batch {
     struct dispatcher *dispatcher;
     struct taken_entry *entries;
     size_t count;
+    size_t limit;
     bool failed;
     struct taken_entry *failing; /* that failed in the last transaction; NULL: none */
     int64_t now_ms;
@@ -60,7 +62,7 @@ static int copy_entry(void *context, const struct result_entry *entry)
     taken->entry.headers_json = bytes_of(NULL, 0);
     for (size_t i = 0; i < 9; i++)
         batch->failed = batch->failed || taken->texts[i] == NULL;
-    return batch->count == BATCH;
+    return batch->count == batch->limit;
 }
 
 static void batch_fini(struct batch *batch)
@@ -219,24 +221,29 @@ static int note_age(const struct batch *batch, struct error *error)
 
 int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error *error)
 {
-    struct batch batch = {.dispatcher = dispatcher, .now_ms = clock_wall_ms()};
+    struct batch batch = {
+        .dispatcher = dispatcher,
+        .limit = dispatcher->is_late ? LARGE_BATCH : BATCH,
+        .now_ms = clock_wall_ms(),
+    };
     int64_t cursor = 0;
     *taken_out = 0;
     dispatcher->is_behind = false;
     if (state_read(dispatcher->state, read_cursor, &cursor, error) != 0)
         return -1;
     metrics_set(dispatcher->metrics, METRIC_LOG_CURSOR, cursor);
-    batch.entries = calloc(BATCH, sizeof(*batch.entries));
+    batch.entries = calloc(batch.limit, sizeof(*batch.entries));
     if (batch.entries == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a batch of results");
-    int outcome = result_log_read(dispatcher->log, cursor, BATCH, copy_entry, &batch, error);
+    int outcome =
+        result_log_read(dispatcher->log, cursor, (int)batch.limit, copy_entry, &batch, error);
     if (outcome >= 0 && batch.failed)
         outcome = error_set(error, ERROR_MEMORY, "no memory for a batch of results");
     if (outcome >= 0 && batch.count > 0) {
         outcome = note_age(&batch, error) == 0 ? write_batch(&batch, error) : -1;
         if (outcome == 0)
             *taken_out = (int)batch.count;
-        dispatcher->is_behind = outcome == 0 && batch.count == BATCH;
+        dispatcher->is_behind = outcome == 0 && batch.count == batch.limit;
     }
     batch_fini(&batch);
     return outcome < 0 ? -1 : 0;

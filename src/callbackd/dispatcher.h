@@ -20,6 +20,7 @@ struct dispatcher {
     struct result_log *log;
     struct hook_engine *engine;
     struct metrics *metrics;
+    bool is_late;   /* the owner's: a batch is to be large, for much waits */
     bool is_behind; /* the last take found a whole batch, and there may be more */
 };
 

@@ -18,12 +18,18 @@ int64_t precedence_wait_ms(struct precedence *precedence, const struct precedenc
     look(precedence, view);
     if (!view->is_behind) {
         precedence->behind_since_ms = 0;
+        precedence->is_late = false;
         return 0;
     }
     if (precedence->behind_since_ms == 0)
         precedence->behind_since_ms = view->now_ms;
-    bool is_late = view->now_ms - precedence->behind_since_ms >= PRECEDENCE_LAG_MAX_MS;
-    return precedence->is_busy && !is_late ? PRECEDENCE_HOLD_MS : 0;
+    precedence->is_late = view->now_ms - precedence->behind_since_ms >= PRECEDENCE_LAG_MAX_MS;
+    return precedence->is_busy && !precedence->is_late ? PRECEDENCE_HOLD_MS : 0;
+}
+
+bool precedence_is_late(const struct precedence *precedence)
+{
+    return precedence->is_late;
 }
 
 int64_t precedence_rest_ms(const struct precedence *precedence, int64_t took_ms)

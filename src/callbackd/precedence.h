@@ -27,6 +27,7 @@ struct precedence {
     int64_t looked_ms;       /* monotonic */
     int64_t behind_since_ms; /* monotonic; 0: it is not */
     bool is_busy;            /* posts came fast before the last look */
+    bool is_late;
 };
 
 /* What is to be seen after a batch. */
@@ -38,6 +39,10 @@ struct precedence_view {
 
 /* How long to hold back from deciding more; 0: not at all. */
 int64_t precedence_wait_ms(struct precedence *precedence, const struct precedence_view *view);
+
+/* Whether it has been behind for PRECEDENCE_LAG_MAX_MS and has not caught up: as of the last call
+ * of precedence_wait_ms(). */
+bool precedence_is_late(const struct precedence *precedence);
 
 /* How long hooks are to rest after a round of ends, starts and their transaction that took so
  * long; 0: not at all. */

@@ -257,6 +257,24 @@ static void a_result_is_settled_however_many_younger_ones_wait(void **state)
     assert_false(look_at(f, seq).pending);
 }
 
+static void takes_a_larger_batch_when_it_is_late(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    struct id run = launching_run(f);
+    int taken = 0;
+    for (int i = 0; i < 2 * MORE_THAN_A_SLICE; i++)
+        receive(f, run);
+    assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), 0);
+    assert_in_range(taken, 1, MORE_THAN_A_SLICE - 1);
+    assert_true(f->dispatcher.is_behind);
+    int first = taken;
+    f->dispatcher.is_late = true;
+    assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), 0);
+    assert_int_equal(taken, 2 * MORE_THAN_A_SLICE - first);
+    assert_false(f->dispatcher.is_behind);
+}
+
 static void the_first_of_many_results_of_a_run_is_the_one_that_triggers(void **state)
 {
     struct fixture *f = *state;
@@ -366,6 +384,7 @@ int main(void)
             an_entry_that_contradicts_the_state_is_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             what_was_undone_and_repeated_is_counted_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(takes_a_larger_batch_when_it_is_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(jobs_of_what_is_settled_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_row_that_is_not_ours_is_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_that_is_gone_sets_nothing_aside, set_up, tear_down),

@@ -62,9 +62,12 @@ static void takes_its_share_once_it_is_late_until_it_has_caught_up(void **state)
     struct worker worker = begin();
     for (int64_t ms = 0; ms < PRECEDENCE_LAG_MAX_MS; ms += 100)
         assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
+    assert_false(precedence_is_late(&worker.precedence));
     for (int i = 0; i < 100; i++)
         assert_int_equal(batch_after(&worker, 100, FAST, true), 0);
+    assert_true(precedence_is_late(&worker.precedence));
     assert_int_equal(batch_after(&worker, 100, FAST, false), 0);
+    assert_false(precedence_is_late(&worker.precedence));
     assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
 }
 
