@@ -158,11 +158,14 @@ def flat(outcomes):
     rows = [[names[row["name"]], *(text(row[key]) for key in ("first", "second", "last", "most"))]
             for row in seen["table"]]
     posts = seen["posts"]
+    # A test that ended early has counted no hooks.
+    ended = (f"{seen['hooks']:,} hooks, all answered and ended well" if "hooks" in seen else
+             f"{seen['posts_with_hook']['all']:,} with a hook, of which not all ended")
     share = "half of the" if abs(seen["rate_per_s"] * 2 - seen["fastest_per_s"]) <= 2 else "of the"
     return (f"### {seen['minutes']:g} minutes of load\n\n" + verdict(seen) +
             f"\n{number(seen['rate_per_s'])} posts a second, {share} "
             f"{seen['fastest_per_s']:,} that it took at most, and {seen['hooks_per_s']:g} a second with a hook: "
-            f"{posts['all']:,} posts and {seen['hooks']:,} hooks, all answered and ended well; p50 "
+            f"{posts['all']:,} posts and {ended}; p50 "
             f"{posts['p50_us'] / 1e3:,.1f} ms, p99 {posts['p99_us'] / 1e3:,.1f} ms.\n\n" +
             table(["", "at first", "second quarter", "last quarter", "greatest"], rows) +
             "\nMemory is the median of a quarter, the others are its greatest.\n")
