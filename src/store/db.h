@@ -67,7 +67,8 @@ int64_t db_last_insert(struct db *db); /* the rowid */
 /* Frames in the WAL after the last commit of this connection. */
 int db_wal_pages(const struct db *db);
 int64_t db_wal_bytes(const struct db *db);
-/* Copies what can be copied from the WAL without waiting for anybody. */
+/* Copies what can be copied from the WAL without waiting for anybody. After one that failed,
+ * whoever does the next one copies all of the WAL again. */
 int db_checkpoint(struct db *db, struct error *error);
 /* Waits for readers and writers and empties the WAL: *busy_out when they did not end in time. */
 int db_checkpoint_truncate(struct db *db, bool *busy_out, struct error *error);
