@@ -27,7 +27,8 @@ struct taken_entry {
 struct batch {
     struct dispatcher *dispatcher;
     struct taken_entry *entries;
-    size_t count;
+    size_t copied;
+    size_t count; /* of these, the first: what the transaction takes in */
     size_t limit;
     bool failed;
     struct taken_entry *failing; /* that failed in the last transaction; NULL: none */
@@ -45,7 +46,7 @@ static const char *keep_text(struct taken_entry *taken, size_t index, const char
 static int copy_entry(void *context, const struct result_entry *entry)
 {
     struct batch *batch = context;
-    struct taken_entry *taken = &batch->entries[batch->count++];
+    struct taken_entry *taken = &batch->entries[batch->copied++];
     taken->entry = *entry;
     taken->entry.fault = NULL;
     taken->refusal = text_copy(entry->fault);
@@ -62,12 +63,12 @@ static int copy_entry(void *context, const struct result_entry *entry)
     taken->entry.headers_json = bytes_of(NULL, 0);
     for (size_t i = 0; i < 9; i++)
         batch->failed = batch->failed || taken->texts[i] == NULL;
-    return batch->count == batch->limit;
+    return batch->copied == batch->limit;
 }
 
 static void batch_fini(struct batch *batch)
 {
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch->copied; i++) {
         for (size_t k = 0; k < 9; k++)
             free(batch->entries[i].texts[k]);
         free(batch->entries[i].refusal);
@@ -193,7 +194,8 @@ static void note_refusals(const struct batch *batch)
 }
 
 /* One entry that can never be taken in must not hold up those behind it: the transaction, undone
- * because of it, is repeated without it. */
+ * because of it, is repeated with it set aside. It then ends with that one, so that many of them do
+ * not each cost a whole batch: hooks are looked after between two batches. */
 static int write_batch(struct batch *batch, struct error *error)
 {
     while (state_write(batch->dispatcher->state, take_batch, batch, error) != 0) {
@@ -203,6 +205,7 @@ static int write_batch(struct batch *batch, struct error *error)
         failing->refusal = text_copy(error->message);
         if (failing->refusal == NULL)
             return error_set(error, ERROR_MEMORY, "no memory to set an entry aside");
+        batch->count = (size_t)(failing - batch->entries) + 1;
     }
     count_batch(batch);
     note_refusals(batch);
@@ -223,7 +226,7 @@ int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error 
 {
     struct batch batch = {
         .dispatcher = dispatcher,
-        .limit = dispatcher->is_late ? LARGE_BATCH : BATCH,
+        .limit = dispatcher->is_late && !dispatcher->was_cut ? LARGE_BATCH : BATCH,
         .now_ms = clock_wall_ms(),
     };
     int64_t cursor = 0;
@@ -239,11 +242,13 @@ int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error 
         result_log_read(dispatcher->log, cursor, (int)batch.limit, copy_entry, &batch, error);
     if (outcome >= 0 && batch.failed)
         outcome = error_set(error, ERROR_MEMORY, "no memory for a batch of results");
+    batch.count = batch.copied;
     if (outcome >= 0 && batch.count > 0) {
         outcome = note_age(&batch, error) == 0 ? write_batch(&batch, error) : -1;
         if (outcome == 0)
             *taken_out = (int)batch.count;
-        dispatcher->is_behind = outcome == 0 && batch.count == batch.limit;
+        dispatcher->was_cut = batch.count < batch.copied;
+        dispatcher->is_behind = outcome == 0 && (dispatcher->was_cut || batch.count == batch.limit);
     }
     batch_fini(&batch);
     return outcome < 0 ? -1 : 0;

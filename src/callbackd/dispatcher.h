@@ -22,6 +22,7 @@ struct dispatcher {
     struct metrics *metrics;
     bool is_late;   /* the owner's: a batch is to be large, for much waits */
     bool is_behind; /* the last take found a whole batch, and there may be more */
+    bool was_cut;   /* the last take ended with one that it had to set aside: the next is small */
 };
 
 /* Takes in one batch. *taken_out: entries taken; 0: the cursor is at the end. An entry that can

@@ -313,6 +313,30 @@ static void an_entry_that_contradicts_the_state_is_set_aside(void **state)
     assert_int_equal(metrics_get(f->metrics, METRIC_RESULTS_SET_ASIDE), 1);
 }
 
+static void a_batch_ends_with_the_entry_that_it_had_to_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = {0};
+    int taken = 0;
+    receive(f, id_new());
+    struct id poison = receive_whole(f, id_new()).id;
+    for (int i = 0; i < 2 * MORE_THAN_A_SLICE; i++)
+        receive(f, id_new());
+    assert_int_equal(state_write(f->state, insert_impostor, &poison, &error), 0);
+    f->dispatcher.is_late = true;
+    assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), 0);
+    assert_int_equal(taken, 2);
+    assert_true(f->dispatcher.is_behind);
+    assert_int_equal(metrics_get(f->metrics, METRIC_RESULTS_SET_ASIDE), 1);
+    /* There may be more of its kind: the next is small, and the one after it large. */
+    assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), 0);
+    assert_in_range(taken, 1, MORE_THAN_A_SLICE - 1);
+    int second = taken;
+    assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), 0);
+    assert_int_equal(taken, 2 * MORE_THAN_A_SLICE - second);
+    assert_false(f->dispatcher.is_behind);
+}
+
 static void what_was_undone_and_repeated_is_counted_once(void **state)
 {
     struct fixture *f = *state;
@@ -382,6 +406,8 @@ int main(void)
             the_first_of_many_results_of_a_run_is_the_one_that_triggers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             an_entry_that_contradicts_the_state_is_set_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_batch_ends_with_the_entry_that_it_had_to_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             what_was_undone_and_repeated_is_counted_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_a_larger_batch_when_it_is_late, set_up, tear_down),
