@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "fiber_context.h"
+
+#include <signal.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#elif defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+void fiber_context_of_thread(struct fiber_context *context)
+{
+    *context = (struct fiber_context){0};
+#if defined(__SANITIZE_THREAD__)
+    context->sanitizer = __tsan_get_current_fiber();
+#endif
+}
+
+void fiber_context_init(
+    struct fiber_context *context, void *stack, size_t stack_bytes, void (*run)(void))
+{
+    *context = (struct fiber_context){.stack = stack, .stack_bytes = stack_bytes};
+#if defined(__SANITIZE_THREAD__)
+    context->sanitizer = __tsan_create_fiber(0);
+#endif
+    (void)getcontext(&context->machine);
+    (void)sigfillset(&context->machine.uc_sigmask); /* as its loop has it */
+    context->machine.uc_stack.ss_sp = stack;
+    context->machine.uc_stack.ss_size = stack_bytes;
+    context->machine.uc_link = NULL;
+    makecontext(&context->machine, run, 0);
+}
+
+void fiber_context_fini(struct fiber_context *context)
+{
+#if defined(__SANITIZE_THREAD__)
+    if (context->sanitizer)
+        __tsan_destroy_fiber(context->sanitizer);
+#endif
+    context->sanitizer = NULL;
+}
+
+static void switch_to(struct fiber_context *from, struct fiber_context *to, bool for_good)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(for_good ? NULL : &from->sanitizer, to->stack, to->stack_bytes);
+#elif defined(__SANITIZE_THREAD__)
+    __tsan_switch_to_fiber(to->sanitizer, 0);
+#endif
+    (void)for_good;
+    (void)swapcontext(&from->machine, &to->machine);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(from->sanitizer, NULL, NULL);
+#endif
+}
+
+void fiber_context_switch(struct fiber_context *from, struct fiber_context *to)
+{
+    switch_to(from, to, false);
+}
+
+void fiber_context_enter(struct fiber_context *from)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(NULL, &from->stack, &from->stack_bytes);
+#endif
+    (void)from;
+}
+
+void fiber_context_leave(struct fiber_context *from, struct fiber_context *to)
+{
+    switch_to(from, to, true);
+}
