@@ -15,6 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "callbackd/completion.h"
+#include "callbackd/fibers.h"
+
 enum {
     BATCH_WORKS_MAX = 1024,
     BATCH_BYTES_MAX = 8 * 1024 * 1024,
@@ -153,10 +156,32 @@ static struct group_batch *enqueue_locked(
     return batch;
 }
 
+static void end_waiting(struct group_work *work, bool stored)
+{
+    (void)stored;
+    completion_end(work->awaited);
+}
+
+/* A fiber does not sleep: it is told, as those are that do not wait. */
+static int start_and_wait(struct group_commit *group, struct group_work *work, struct error *error)
+{
+    struct completion over;
+
+    completion_begin(&over);
+    work->awaited = &over;
+    work->over = end_waiting;
+    if (group_commit_start(group, work, error) != 0)
+        return -1;
+    completion_wait(&over);
+    return work->result;
+}
+
 int group_commit_submit(struct group_commit *group, struct group_work *work, struct error *error)
 {
     struct group_batch *batch;
 
+    if (fiber_self() != NULL && group->options.teller_name != NULL)
+        return start_and_wait(group, work, error);
     work->over = NULL;
     work->posted = false;
     work->error = error;

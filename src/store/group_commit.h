@@ -23,6 +23,7 @@
 
 #include "callbackd/error.h"
 
+struct completion;
 struct group_commit;
 struct group_batch;
 
@@ -41,6 +42,7 @@ struct group_work {
     /* The group's. */
     struct group_work *next;
     struct group_work *next_told;
+    struct completion *awaited; /* of a fiber that submitted it */
     bool posted;
     struct error *error; /* the submitter's; may be NULL */
     int result;

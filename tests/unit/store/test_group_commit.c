@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "callbackd/fibers.h"
 #include "group_commit.h"
 
 /* A store that only counts. It can be held at begin(), so that a batch gathers behind. */
@@ -606,6 +607,64 @@ static void submitted_and_started_works_share_a_batch(void **state)
     assert_int_equal(fake.committed_works, 3);
 }
 
+/* They wait, and the others of their loop go on. */
+static void fibers_of_a_loop_share_a_batch(void **state)
+{
+    enum { COUNT = 3 * FIBER_LOOPS_MAX };
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, COUNT + 1);
+    struct fibers *fibers = fibers_start("test", COUNT, NULL);
+    struct submitter submitters[COUNT];
+    struct submitter first;
+
+    (void)state;
+    assert_non_null(fibers);
+    hold(&fake, true);
+    start(&first, group, GROUP_DONE);
+    wait_for_arrival(&fake);
+    for (int i = 0; i < COUNT; i++) {
+        submitters[i] =
+            (struct submitter){.group = group, .work.outcome = i == 0 ? GROUP_FAILED : GROUP_DONE};
+        assert_int_equal(fibers_add(fibers, submit, &submitters[i], 65536), 0);
+    }
+    while (group_commit_waiting(group) < COUNT + 1)
+        (void)poll(NULL, 0, 1);
+    hold(&fake, false);
+    pthread_join(first.thread, NULL);
+    fibers_join(fibers);
+    fibers_stop(fibers);
+    close_group(group, &fake);
+    assert_int_equal(fake.commits, 2);
+    assert_int_equal(fake.committed_works, COUNT);
+    assert_int_equal(submitters[0].result, -1);
+    assert_int_equal(submitters[0].error.code, ERROR_NOT_FOUND);
+    for (int i = 1; i < COUNT; i++)
+        assert_int_equal(submitters[i].result, 0);
+}
+
+static void a_fiber_is_told_that_the_queue_is_full(void **state)
+{
+    struct fake fake;
+    struct group_commit *group = open_group(&fake, 1);
+    struct fibers *fibers = fibers_start("test", 1, NULL);
+    struct submitter late = {.group = group, .work.outcome = GROUP_DONE};
+    struct submitter first;
+
+    (void)state;
+    assert_non_null(fibers);
+    hold(&fake, true);
+    start(&first, group, GROUP_DONE);
+    wait_for_arrival(&fake);
+    assert_int_equal(fibers_add(fibers, submit, &late, 65536), 0);
+    fibers_join(fibers);
+    assert_int_equal(late.result, -1);
+    assert_int_equal(late.error.code, ERROR_BUSY);
+    hold(&fake, false);
+    pthread_join(first.thread, NULL);
+    fibers_stop(fibers);
+    close_group(group, &fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,6 +686,8 @@ int main(void)
         cmocka_unit_test(a_commit_that_fails_is_told_to_started_works),
         cmocka_unit_test(a_full_queue_takes_no_started_work),
         cmocka_unit_test(submitted_and_started_works_share_a_batch),
+        cmocka_unit_test(fibers_of_a_loop_share_a_batch),
+        cmocka_unit_test(a_fiber_is_told_that_the_queue_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
