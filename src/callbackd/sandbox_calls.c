@@ -33,6 +33,8 @@ static const int allowed[] = {
     /* connections and the log, all the time */
     SCMP_SYS(futex),
     SCMP_SYS(poll),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
     SCMP_SYS(recvfrom),
     SCMP_SYS(pwrite64),
     SCMP_SYS(pread64),
@@ -49,6 +51,8 @@ static const int allowed[] = {
     SCMP_SYS(ppoll),
     SCMP_SYS(writev),
     SCMP_SYS(eventfd2),
+    SCMP_SYS(epoll_create1),
+    SCMP_SYS(epoll_ctl),
     SCMP_SYS(dup),
     SCMP_SYS(dup2),
     SCMP_SYS(dup3),

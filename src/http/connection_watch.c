@@ -2,7 +2,6 @@
 #include "connection_watch.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -10,19 +9,17 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "callbackd/clock.h"
+#include "callbackd/completion.h"
 #include "callbackd/log.h"
 #include "callbackd/os.h"
 #include "civetweb/renamed_calls.h"
+#include "civetweb_threads.h"
 #include "connection_accept.h"
 #include "connection_crowd.h"
-
-/* Of an answer that is to be given later: a futex word. */
-enum later { LATER_NONE, LATER_OPEN, LATER_AWAITED };
 
 enum {
     DESCRIPTORS_MAX = 65536,    /* beyond 1024 threads and what waits for them there is no use */
@@ -41,18 +38,18 @@ enum phase {
 };
 
 /* The connection that a thread serves; a worker's phase is never PHASE_NONE outside of
- * handlers. `watch` is NULL in threads that are not a server's. */
+ * handlers. */
 struct connection_thread {
     struct connection_watch *watch;
     enum phase phase;
-    int64_t turn_ms;        /* monotonic: when the phase began that is the peer's to end */
-    int64_t deadline_ms;    /* monotonic; unless PHASE_NONE and PHASE_START */
-    int64_t request_ms;     /* monotonic: when the request began */
-    int fd;                 /* of the connection, once it was waited for; -1 */
-    SSL *ssl;               /* NULL: plain */
-    _Atomic unsigned later; /* enum later */
-    int64_t answered_ms;    /* when an answer was last given later; unless that is open */
-    bool was_last;          /* likewise: it said that nothing is served after it */
+    int64_t turn_ms;         /* monotonic: when the phase began that is the peer's to end */
+    int64_t deadline_ms;     /* monotonic; unless PHASE_NONE and PHASE_START */
+    int64_t request_ms;      /* monotonic: when the request began */
+    int fd;                  /* of the connection, once it was waited for; -1 */
+    SSL *ssl;                /* NULL: plain */
+    struct completion later; /* of an answer that is given later */
+    int64_t answered_ms;     /* when that was, once it is over */
+    bool was_last;           /* likewise: it said that nothing is served after it */
     bool headers_fill_buffer;
     bool gives_way;
     bool answers_later; /* the handler that runs leaves the answer to another thread */
@@ -63,7 +60,11 @@ struct connection_thread {
     bool linger;
 };
 
-static _Thread_local struct connection_thread current;
+/* NULL in threads that are not a server's. */
+static struct connection_thread *current(void)
+{
+    return *fiber_local(LOCAL_CONNECTION);
+}
 
 static size_t descriptors_max(void)
 {
@@ -76,12 +77,13 @@ static size_t descriptors_max(void)
 static void end_memory(struct connection_watch *watch)
 {
     free(watch->slots);
+    free(watch->all);
     os_close(watch->room_fd);
     (void)pthread_mutex_destroy(&watch->lock);
     (void)pthread_cond_destroy(&watch->changed);
 }
 
-int connection_watch_init(struct connection_watch *watch, struct error *error)
+int connection_watch_init(struct connection_watch *watch, int threads, struct error *error)
 {
     *watch = (struct connection_watch){.room_fd = -1};
     pthread_condattr_t attributes;
@@ -98,8 +100,10 @@ int connection_watch_init(struct connection_watch *watch, struct error *error)
     }
     watch->size = descriptors_max();
     watch->slots = calloc(watch->size, sizeof(*watch->slots));
+    watch->threads = threads;
+    watch->all = calloc((size_t)threads + 1, sizeof(*watch->all)); /* and the one that accepts */
     watch->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (watch->slots && watch->room_fd >= 0)
+    if (watch->slots && watch->all && watch->room_fd >= 0)
         return 0;
     end_memory(watch);
     return error_set(error, ERROR_MEMORY, "out of memory");
@@ -171,17 +175,19 @@ static void tell_stopper(struct connection_watch *watch)
 
 void connection_thread_enter(struct connection_watch *watch, bool serves)
 {
-    current = (struct connection_thread){
+    if (!current())
+        *fiber_local(LOCAL_CONNECTION) = &watch->all[atomic_fetch_add(&watch->entered, 1)];
+    *current() = (struct connection_thread){
         .watch = watch, .serves = serves, .phase = serves ? PHASE_START : PHASE_NONE, .fd = -1};
 }
 
 /* A phase that began then, and has to be over `ms` later. */
 static void enter_phase_of(enum phase phase, int64_t began_ms, int64_t ms)
 {
-    current.phase = phase;
-    current.turn_ms = began_ms;
-    current.deadline_ms = began_ms + ms;
-    current.timed_out = false;
+    current()->phase = phase;
+    current()->turn_ms = began_ms;
+    current()->deadline_ms = began_ms + ms;
+    current()->timed_out = false;
 }
 
 static void enter_phase(enum phase phase, int64_t ms)
@@ -191,69 +197,70 @@ static void enter_phase(enum phase phase, int64_t ms)
 
 static void request_begins(void)
 {
-    enter_phase(PHASE_HEADERS, current.watch->request_timeout_ms);
-    current.request_ms = current.turn_ms;
+    enter_phase(PHASE_HEADERS, current()->watch->request_timeout_ms);
+    current()->request_ms = current()->turn_ms;
 }
 
 void connection_begin(void)
 {
     /* A handshake is part of the first request. */
-    if (current.phase != PHASE_HEADERS)
+    if (current()->phase != PHASE_HEADERS)
         request_begins();
-    current.begun = true;
-    current.open = true;
+    current()->begun = true;
+    current()->open = true;
 }
 
 bool connection_is_open(void)
 {
-    return current.open;
+    return current()->open;
 }
 
 void connection_finish(void)
 {
-    current.open = false;
+    current()->open = false;
 }
 
 /* The first bytes of a request are there. */
 static void note_busy(void)
 {
-    if (!crowd_becomes_busy(current.watch, current.fd))
-        current.gives_way = true;
+    if (!crowd_becomes_busy(current()->watch, current()->fd))
+        current()->gives_way = true;
 }
 
 void connection_handler_begin(void)
 {
-    atomic_fetch_add(&current.watch->handling, 1);
-    if (current.phase != PHASE_HEADERS) /* it came with the one before it */
+    atomic_fetch_add(&current()->watch->handling, 1);
+    if (current()->phase != PHASE_HEADERS) /* it came with the one before it */
         request_begins();
-    if (current.fd >= 0)
+    if (current()->fd >= 0)
         note_busy();
     connection_clear_deadline();
 }
 
 void connection_handler_end(void)
 {
-    enter_phase(PHASE_IDLE, current.watch->idle_timeout_ms);
-    bool answers_later = current.answers_later;
-    current.answers_later = false;
+    enter_phase(PHASE_IDLE, current()->watch->idle_timeout_ms);
+    bool answers_later = current()->answers_later;
+    current()->answers_later = false;
     if (answers_later)
         return;
-    crowd_becomes_idle(current.watch, current.fd);
-    atomic_fetch_sub(&current.watch->handling, 1);
-    tell_stopper(current.watch);
+    crowd_becomes_idle(current()->watch, current()->fd);
+    atomic_fetch_sub(&current()->watch->handling, 1);
+    tell_stopper(current()->watch);
 }
 
 bool connection_gives_way(void)
 {
-    if (!current.gives_way && crowd_takes_its_leave(current.watch, current.fd))
-        current.gives_way = true;
-    return current.gives_way;
+    if (!current()->gives_way && crowd_takes_its_leave(current()->watch, current()->fd))
+        current()->gives_way = true;
+    return current()->gives_way;
 }
 
 bool connection_was_asked_to_end(void)
 {
-    return current.gives_way ||
-           (current.fd >= 0 && crowd_state(current.watch, current.fd) == CONNECTION_ENDING);
+    return current()->gives_way ||
+           (current()->fd >= 0 &&
+            crowd_state(current()->watch, current()->fd) == CONNECTION_ENDING);
 }
 
 void connection_set_deadline(int64_t ms)
@@ -263,56 +270,49 @@ void connection_set_deadline(int64_t ms)
 
 void connection_resume_deadline(void)
 {
-    enter_phase_of(PHASE_TIMED, current.request_ms, current.watch->request_timeout_ms);
+    enter_phase_of(PHASE_TIMED, current()->request_ms, current()->watch->request_timeout_ms);
 }
 
 void connection_clear_deadline(void)
 {
-    current.phase = PHASE_NONE;
-    current.timed_out = false;
+    current()->phase = PHASE_NONE;
+    current()->timed_out = false;
 }
 
 bool connection_timed_out(void)
 {
-    return current.timed_out;
+    return current()->timed_out;
 }
 
 bool connection_headers_fill_buffer(void)
 {
-    return current.headers_fill_buffer;
+    return current()->headers_fill_buffer;
 }
 
 void connection_linger_on_close(void)
 {
-    current.linger = true;
+    current()->linger = true;
 }
 
 /* ---- answers given later ---- */
 
 struct connection_thread *connection_answer_later(void)
 {
-    if (current.fd < 0 || (current.ssl && SSL_has_pending(current.ssl)))
+    if (current()->fd < 0 || (current()->ssl && SSL_has_pending(current()->ssl)))
         return NULL;
-    current.answers_later = true;
-    atomic_store(&current.later, LATER_OPEN);
-    return &current;
+    current()->answers_later = true;
+    completion_begin(&current()->later);
+    return current();
 }
 
 bool connection_settle(void)
 {
-    unsigned later = atomic_load_explicit(&current.later, memory_order_acquire);
-    bool waits = later != LATER_NONE;
-    while (later != LATER_NONE) {
-        if (later == LATER_AWAITED ||
-            atomic_compare_exchange_weak(&current.later, &later, LATER_AWAITED))
-            (void)syscall(
-                SYS_futex, &current.later, FUTEX_WAIT_PRIVATE, LATER_AWAITED, NULL, NULL, 0);
-        later = atomic_load_explicit(&current.later, memory_order_acquire);
-    }
+    bool waits = !completion_is_over(&current()->later);
+    completion_wait(&current()->later);
     /* The time that we took is not the peer's. */
-    if (waits && current.phase == PHASE_HEADERS)
+    if (waits && current()->phase == PHASE_HEADERS)
         request_begins();
-    return !current.was_last;
+    return !current()->was_last;
 }
 
 bool connection_has_to_end(struct connection_thread *thread)
@@ -342,8 +342,7 @@ void connection_answer(struct connection_thread *thread, struct bytes answer, bo
     thread->answered_ms = clock_monotonic_ms();
     if (!is_last)
         crowd_becomes_idle(watch, thread->fd);
-    if (atomic_exchange_explicit(&thread->later, LATER_NONE, memory_order_release) == LATER_AWAITED)
-        (void)syscall(SYS_futex, &thread->later, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    completion_end(&thread->later);
     /* Nobody joins this thread: once the stopper may see that it is done, the watch may be gone. */
     (void)pthread_mutex_lock(&watch->lock);
     atomic_fetch_sub(&watch->handling, 1);
@@ -356,7 +355,7 @@ void connection_answer(struct connection_thread *thread, struct bytes answer, bo
 
 int watched_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
-    return connection_accept(current.watch, fd, address, length);
+    return connection_accept(current()->watch, fd, address, length);
 }
 
 /* At the latest when the server has to be gone. */
@@ -383,7 +382,7 @@ static int64_t time_left_ms(struct connection_thread *thread)
 
 static int deadline_passed(const struct pollfd *waiting)
 {
-    current.timed_out = true;
+    current()->timed_out = true;
     /* A reader believes the error. A writer would ask again at once, for ever: its next
      * write has to fail. */
     if (waiting->events & POLLOUT)
@@ -399,7 +398,7 @@ static int poll_peer(struct connection_thread *thread, struct pollfd *waiting, i
     bool writes = (waiting->events & POLLOUT) != 0;
     bool waits =
         is_its_turn && crowd_wait_begin(thread->watch, thread->fd, thread->turn_ms, writes);
-    int ready = poll(waiting, 1, timeout_ms);
+    int ready = fiber_poll(waiting, timeout_ms);
     if (waits && !crowd_wait_end(thread->watch, thread->fd))
         thread->gives_way = true;
     return ready;
@@ -420,8 +419,8 @@ static bool has_time(struct connection_thread *thread, int *timeout_ms)
 
 int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-    struct connection_thread *thread = &current;
-    if (!thread->watch)
+    struct connection_thread *thread = current();
+    if (!thread)
         return poll(fds, count, timeout_ms);
     if (!thread->serves)
         return connection_poll_listeners(thread->watch, fds, count, timeout_ms);
@@ -446,19 +445,19 @@ int watched_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 static void note_headers(ssize_t got, size_t wanted)
 {
     /* A TLS record may bring nothing: who was passed over because of it is asked again. */
-    if (got < 0 && current.fd >= 0 && crowd_is_there(current.watch))
-        (void)crowd_end_idle(current.watch, current.fd);
-    if (got <= 0 || (current.phase != PHASE_HEADERS && current.phase != PHASE_IDLE))
+    if (got < 0 && current()->fd >= 0 && crowd_is_there(current()->watch))
+        (void)crowd_end_idle(current()->watch, current()->fd);
+    if (got <= 0 || (current()->phase != PHASE_HEADERS && current()->phase != PHASE_IDLE))
         return;
-    if (current.fd >= 0)
+    if (current()->fd >= 0)
         note_busy();
-    current.headers_fill_buffer = (size_t)got == wanted;
+    current()->headers_fill_buffer = (size_t)got == wanted;
 }
 
 /* After the last answer nothing is read, whatever has come. */
 static int end_of_requests(void)
 {
-    current.linger = true;
+    current()->linger = true;
     errno = ECONNRESET;
     return -1;
 }
@@ -468,6 +467,8 @@ ssize_t watched_recv(int fd, void *data, size_t length, int flags)
     if (!connection_settle())
         return end_of_requests();
     ssize_t got = recv(fd, data, length, flags);
+    if (got != 0 && got < (ssize_t)length)
+        fiber_has_read_all(fd);
     note_headers(got, length);
     return got;
 }
@@ -476,7 +477,7 @@ int watched_ssl_read(SSL *ssl, void *data, int length)
 {
     if (!connection_settle())
         return end_of_requests();
-    current.ssl = ssl;
+    current()->ssl = ssl;
     int got = SSL_read(ssl, data, length);
     note_headers(got, (size_t)length);
     return got;
@@ -486,9 +487,7 @@ int watched_ssl_read(SSL *ssl, void *data, int length)
  * ask. */
 int watched_ssl_pending(const SSL *ssl)
 {
-    if (atomic_load_explicit(&current.later, memory_order_acquire) != LATER_NONE)
-        return 0;
-    return SSL_pending(ssl);
+    return completion_is_over(&current()->later) ? SSL_pending(ssl) : 0;
 }
 
 static void discard_input(const struct connection_watch *watch, int fd)
@@ -499,7 +498,7 @@ static void discard_input(const struct connection_watch *watch, int fd)
     while (total < LINGER_MAX_BYTES && !is_stopping(watch) && !crowd_is_there(watch)) {
         int64_t left_ms = until_ms - clock_monotonic_ms();
         struct pollfd waiting = {.fd = fd, .events = POLLIN};
-        if (left_ms <= 0 || poll(&waiting, 1, (int)left_ms) <= 0)
+        if (left_ms <= 0 || fiber_poll(&waiting, (int)left_ms) <= 0)
             return;
         ssize_t got = recv(fd, nobody_reads, sizeof(nobody_reads), MSG_DONTWAIT);
         if (got <= 0)
@@ -519,16 +518,17 @@ static void linger(struct connection_watch *watch, int fd)
 
 int watched_close(int fd)
 {
-    struct connection_watch *watch = current.watch;
-    if (!watch)
+    if (!current())
         return close(fd);
+    struct connection_watch *watch = current()->watch;
     (void)connection_settle();
-    if (current.linger)
+    if (current()->linger)
         linger(watch, fd);
+    fiber_forgets(fd);
     bool was_connection = connection_forget(watch, fd);
     int result = close(fd);
     if (was_connection) {
-        connection_thread_enter(watch, current.serves);
+        connection_thread_enter(watch, current()->serves);
         tell_stopper(watch);
     }
     return result;

@@ -18,9 +18,9 @@
  * Until it is given, that thread touches nothing of the connection but its descriptor in
  * poll().
  *
- * Threads: the state of a connection belongs to the thread that serves it and is
- * thread-local (a named exception from "no mutable globals"); the functions named
- * connection_* act on the calling thread's connection. The watch itself is locked.
+ * Threads: the state of a connection belongs to the thread or fiber that serves it
+ * (fiber_local); the functions named connection_* act on the caller's connection. The watch
+ * itself is locked.
  */
 #ifndef CALLBACKD_HTTP_CONNECTION_WATCH_H
 #define CALLBACKD_HTTP_CONNECTION_WATCH_H
@@ -39,6 +39,7 @@ enum { LISTENERS_MAX = 64 };
 
 struct client_limit;
 struct connection_slot;
+struct connection_thread;
 struct listener_takeover;
 
 /* Of the thread that accepts. */
@@ -52,13 +53,15 @@ struct connection_watch {
     const struct listener_takeover *listeners; /* borrowed */
     struct client_limit *clients;              /* borrowed; NULL: no client is limited */
     struct metrics *metrics;                   /* may be NULL */
-    int64_t threads;                           /* connections that can be served at the same time */
     int64_t request_timeout_ms;
     int64_t idle_timeout_ms;
     int64_t stop_patience_ms; /* for a connection that does not end by itself at stop */
     void (*on_connections)(void *context, int64_t open); /* under the lock; may be NULL */
     void *context;
 
+    int64_t threads;               /* connections that can be served at the same time */
+    struct connection_thread *all; /* one for each of them, and for the one that accepts */
+    atomic_int entered;            /* of these */
     struct connection_accepting accepting;
     int room_fd;                     /* eventfd: the accepting thread may accept again */
     atomic_bool pauses;              /* it waits for that */
@@ -77,8 +80,9 @@ struct connection_watch {
     atomic_int_least64_t count;    /* connections open; written under the lock */
 };
 
-/* The settings, up to `context`, are the caller's to fill afterwards, before the server starts. */
-int connection_watch_init(struct connection_watch *watch, struct error *error);
+/* For a server of so many threads. The settings, up to `context`, are the caller's to fill
+ * afterwards, before it starts. */
+int connection_watch_init(struct connection_watch *watch, int threads, struct error *error);
 /* Closes what civetweb accepted and left in its queue. */
 void connection_watch_fini(struct connection_watch *watch);
 int64_t connection_watch_count(struct connection_watch *watch);
@@ -86,7 +90,7 @@ int64_t connection_watch_count(struct connection_watch *watch);
  * connections gone (those without a handler: not for long). */
 void connection_watch_stop(struct connection_watch *watch);
 
-/* Once in each of civetweb's threads, before anything else. */
+/* Once in each of civetweb's threads (or fibers), before anything else. */
 void connection_thread_enter(struct connection_watch *watch, bool serves);
 
 /* A connection is ready for requests (after its TLS handshake). */
@@ -109,8 +113,6 @@ bool connection_was_asked_to_end(void);
 bool connection_settle(void);
 
 /* ---- answers given later ---- */
-
-struct connection_thread;
 
 /* The calling thread's connection, for an answer that another thread gives. NULL: something is
  * left in the TLS layer, where nobody may look until it is answered. */

@@ -173,6 +173,7 @@ static int start_server(
         .name = "receiver",
         .sockets = sockets,
         .connections = config->limits.connections / (int)receiver->group_count,
+        .on_fibers = true,
         .request_timeout_ms = config->limits.request_timeout_ms,
         .idle_timeout_ms = config->limits.idle_timeout_ms,
         .clients = receiver->clients,

@@ -10,6 +10,7 @@
 #include "callbackd/log.h"
 #include "callbackd/os.h"
 #include "civetweb/inside.h"
+#include "civetweb_threads.h"
 #include "framing.h"
 #include "server_private.h"
 
@@ -31,6 +32,8 @@ static void *on_thread(const struct mg_context *civetweb, int type)
     struct http_server *server = mg_get_user_data(civetweb);
     connection_thread_enter(&server->watch, type == 1);
     idle_threads_enter(&server->idle, type == 1);
+    if (type != 1)
+        civetweb_threads_join_here(server->fibers);
     char name[THREAD_NAME_BYTES];
     (void)snprintf(name, sizeof(name), "%.10s-%s", server->name, type == 1 ? "http" : "acc");
     (void)pthread_setname_np(pthread_self(), name);
@@ -264,7 +267,9 @@ static int start_civetweb(
         .callbacks = &callbacks, .user_data = server, .configuration_options = settings};
     struct mg_error_data failure = {.text = text, .text_buffer_size = sizeof(text)};
     listener_takeover_begin(&server->listeners);
+    civetweb_threads_begin(server->fibers);
     server->civetweb = start_without_signals(&init, &failure);
+    civetweb_threads_end();
     listener_takeover_end(&server->listeners);
     if (!server->civetweb)
         return error_set(error, ERROR_IO, "cannot start the HTTP server: %s", text);
@@ -278,7 +283,6 @@ static void watch_configure(struct http_server *server, const struct http_server
     server->watch.listeners = &server->listeners;
     server->watch.clients = options->clients;
     server->watch.metrics = options->metrics;
-    server->watch.threads = options->connections;
     server->watch.request_timeout_ms = options->request_timeout_ms;
     server->watch.idle_timeout_ms = options->idle_timeout_ms;
     server->watch.stop_patience_ms =
@@ -287,14 +291,29 @@ static void watch_configure(struct http_server *server, const struct http_server
     server->watch.context = options->context;
 }
 
+static int start_threads(
+    struct http_server *server, const struct http_server_options *options, struct error *error)
+{
+    size_t loops = 1;
+    if (options->on_fibers) {
+        server->fibers = fibers_start(options->name, (size_t)options->connections, error);
+        if (!server->fibers)
+            return -1;
+        loops = fibers_loops(server->fibers);
+    }
+    return idle_threads_init(&server->idle, options->connections, loops, error);
+}
+
 static int start(
     struct http_server *server, const struct http_server_options *options, struct error *error)
 {
     if (listener_takeover_init(
             &server->listeners, options->sockets, options->socket_count, error) ||
-        connection_watch_init(&server->watch, error))
+        connection_watch_init(&server->watch, options->connections, error))
         return -1;
     watch_configure(server, options);
+    if (start_threads(server, options, error))
+        return -1;
     if (options->tls.certificate.length > 0 &&
         server_tls_init(&server->tls, &options->tls, error) != 0)
         return -1;
@@ -364,6 +383,8 @@ void http_server_stop(struct http_server *server)
         return;
     if (server->civetweb)
         stop_civetweb(server);
+    fibers_stop(server->fibers);
+    idle_threads_fini(&server->idle);
     if (server->library_ready)
         (void)mg_exit_library();
     server_tls_fini(&server->tls);

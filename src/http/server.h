@@ -7,7 +7,8 @@
  * of its own; a server can be drained without refusing or cutting a connection.
  *
  * Threads: one per connection, made by civetweb (128 KiB stacks: keep frames
- * small). The handler runs on them, several at a time. start, drain and stop are
+ * small). The handler runs on them, several at a time. On fibers (callbackd/fibers.h) there is one
+ * per CPU, and the handler has to wait as fibers do. start, drain and stop are
  * for one owner: one thread of the process at a time, for all its servers. A struct
  * http_request lives for one call of the handler. SIGPIPE is ignored from the start of
  * the first server on.
@@ -53,7 +54,8 @@ struct http_server_options {
     const struct http_socket *sockets;
     size_t socket_count; /* 1 to 64 */
     struct http_tls tls;
-    int connections;              /* threads: 1 to 1024 */
+    int connections;              /* that are served at the same time: 1 to 1024 */
+    bool on_fibers;               /* else each has a thread; see "Threads" */
     int64_t request_timeout_ms;   /* for a whole request: handshake, headers and body */
     int64_t idle_timeout_ms;      /* between requests of a connection */
     int64_t stop_patience_ms;     /* for what does not end by itself at stop; 0: a second */

@@ -27,6 +27,7 @@ struct http_server {
     struct listener_takeover listeners;
     struct connection_watch watch;
     struct idle_threads idle;
+    struct fibers *fibers; /* NULL: it has threads */
     struct server_tls tls;
     struct mg_context *civetweb; /* NULL: not running */
 };

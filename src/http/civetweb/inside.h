@@ -8,10 +8,15 @@
 #ifndef CALLBACKD_HTTP_CIVETWEB_INSIDE_H
 #define CALLBACKD_HTTP_CIVETWEB_INSIDE_H
 
+#include <stdbool.h>
+
 #include "callbackd/buffer.h"
 
 struct mg_connection;
 struct mg_request_info;
+
+/* A thread that runs this serves connections; others accept, say. */
+bool civetweb_serves(void *(*run)(void *));
 
 /* The head of the request, as civetweb has left it in its buffer: from the first byte after the
  * request before, to behind its end, where the body begins. */

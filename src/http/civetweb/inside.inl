@@ -2,6 +2,11 @@
 /* Compiled behind civetweb.c, in the same unit (CMakeLists.txt here). */
 #include "inside.h"
 
+bool civetweb_serves(void *(*run)(void *))
+{
+    return run == worker_thread;
+}
+
 struct bytes civetweb_head(const struct mg_connection *connection)
 {
     return (struct bytes){

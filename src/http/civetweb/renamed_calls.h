@@ -4,7 +4,8 @@
  * sockets become calls of ours, with the same meaning for their caller. That is how it
  * takes over listeners that somebody else bound (listener_takeover.c), and how deadlines,
  * descriptors and the ends of connections are kept here (connection_watch.c). Likewise where its
- * threads wait for each other: which of those that are idle is woken (idle_threads.c).
+ * threads wait for each other, which of those that are idle is woken (idle_threads.c), and where it
+ * makes them, what they are (civetweb_threads.c).
  *
  * The macros take arguments, so civetweb's `struct socket` and the like stay as they are.
  */
@@ -37,6 +38,12 @@ int idle_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
 int idle_cond_signal(pthread_cond_t *condition);
 int idle_cond_broadcast(pthread_cond_t *condition);
 
+int served_thread_create(
+    pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
+int served_thread_join(pthread_t thread, void **result);
+int served_thread_setspecific(pthread_key_t key, const void *value);
+void *served_thread_getspecific(pthread_key_t key);
+
 #ifdef CALLBACKD_RENAME_CALLS
 #define socket(domain, type, protocol) takeover_socket(domain, type, protocol)
 #define bind(fd, address, length) takeover_bind(fd, address, length)
@@ -54,6 +61,12 @@ int idle_cond_broadcast(pthread_cond_t *condition);
 #define pthread_cond_wait(condition, mutex) idle_cond_wait(condition, mutex)
 #define pthread_cond_signal(condition) idle_cond_signal(condition)
 #define pthread_cond_broadcast(condition) idle_cond_broadcast(condition)
+
+#define pthread_create(thread, attributes, run, argument)                                          \
+    served_thread_create(thread, attributes, run, argument)
+#define pthread_join(thread, result) served_thread_join(thread, result)
+#define pthread_setspecific(key, value) served_thread_setspecific(key, value)
+#define pthread_getspecific(key) served_thread_getspecific(key)
 #endif
 
 #endif

@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -747,7 +748,12 @@ static int try_serving(const struct place *place)
     if (poll(&waiting, 1, 10000) != 1)
         return UNSURE;
     CLEANUP_FD int fd = accept4(place->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    CLEANUP_FD int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     waiting.fd = fd;
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0 ||
+        epoll_wait(epoll_fd, &event, 1, 10000) != 1)
+        return errno;
     if (fd < 0 || poll(&waiting, 1, 10000) != 1 || recv(fd, &byte, 1, 0) != 1 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
         send(fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)

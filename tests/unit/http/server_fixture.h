@@ -25,13 +25,14 @@
 #include <cmocka.h>
 
 #include "callbackd/clock.h"
+#include "callbackd/completion.h"
 #include "callbackd/os.h"
 #include "client_limit.h"
 #include "server.h"
 
 #define UNUSED __attribute__((unused))
 
-enum { BODY_MAX = 65536, SEEN_MAX = 8192, CLIENT_PATIENCE_S = 10 };
+enum { BODY_MAX = 65536, SEEN_MAX = 8192, CLIENT_PATIENCE_S = 10, BLOCKED_MAX = 16 };
 
 /* ---- the server's side ---- */
 
@@ -48,7 +49,8 @@ struct fixture {
     pthread_cond_t changed;
     char seen[SEEN_MAX]; /* the paths that reached the handler, one a line; lock */
     bool released;       /* lock */
-    int blocked;         /* handlers that wait to be released; lock */
+    int blocked;         /* handlers that wait, or waited, to be released; lock */
+    struct completion waiting[BLOCKED_MAX];
     atomic_llong open_now;
     atomic_llong open_most;
 };
@@ -72,12 +74,15 @@ UNUSED static bool fixture_saw(struct fixture *f, const char *path)
 UNUSED static void fixture_block(struct fixture *f)
 {
     (void)pthread_mutex_lock(&f->lock);
-    f->blocked++;
-    (void)pthread_cond_broadcast(&f->changed);
-    while (!f->released)
-        (void)pthread_cond_wait(&f->changed, &f->lock);
-    f->blocked--;
+    struct completion *waiting = f->released ? NULL : &f->waiting[f->blocked];
+    if (waiting) {
+        assert_in_range(++f->blocked, 1, BLOCKED_MAX);
+        completion_begin(waiting);
+        (void)pthread_cond_broadcast(&f->changed);
+    }
     (void)pthread_mutex_unlock(&f->lock);
+    if (waiting)
+        completion_wait(waiting);
 }
 
 UNUSED static void fixture_wait_blocked(struct fixture *f, int count)
@@ -91,8 +96,9 @@ UNUSED static void fixture_wait_blocked(struct fixture *f, int count)
 UNUSED static void fixture_release(struct fixture *f)
 {
     (void)pthread_mutex_lock(&f->lock);
+    for (int i = 0; i < f->blocked && !f->released; i++)
+        completion_end(&f->waiting[i]);
     f->released = true;
-    (void)pthread_cond_broadcast(&f->changed);
     (void)pthread_mutex_unlock(&f->lock);
 }
 
@@ -207,6 +213,7 @@ UNUSED static struct http_server_options fixture_options(
         .sockets = sockets,
         .socket_count = count,
         .connections = 8,
+        .on_fibers = getenv("CALLBACKD_TEST_ON_FIBERS") != NULL,
         .request_timeout_ms = 5000,
         .idle_timeout_ms = 5000,
         .stop_patience_ms = f->stop_patience_ms,

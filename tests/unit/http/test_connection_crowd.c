@@ -225,7 +225,7 @@ static void who_was_told_to_end_counts_no_more(void **state)
     struct error error;
     struct connection_watch watch;
     int fds[2];
-    assert_int_equal(connection_watch_init(&watch, &error), 0);
+    assert_int_equal(connection_watch_init(&watch, 0, &error), 0);
     watch.clients = client_limit_create(&nobody, 1, NULL, &error);
     assert_non_null(watch.clients);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);

@@ -86,6 +86,8 @@ static void start(struct queue *queue, struct worker *workers)
         .full = PTHREAD_COND_INITIALIZER,
         .empty = PTHREAD_COND_INITIALIZER,
     };
+    struct error error;
+    assert_int_equal(idle_threads_init(&queue->threads, WORKERS, 1, &error), 0);
     idle_threads_enter(&queue->threads, false);
     for (int i = 0; i < WORKERS; i++) {
         workers[i] = (struct worker){.queue = queue, .index = i};
@@ -102,8 +104,9 @@ static void stop(struct queue *queue, struct worker *workers)
     (void)pthread_mutex_unlock(&queue->mutex);
     for (int i = 0; i < WORKERS; i++)
         assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
-    assert_null(queue->threads.newest);
+    assert_null(queue->threads.stacks[0].newest);
     idle_threads_enter(NULL, false);
+    idle_threads_fini(&queue->threads);
 }
 
 static void the_one_that_became_idle_last_is_used_first(void **state)
@@ -154,7 +157,9 @@ static void threads_of_no_server_wait_as_ever(void **state)
         .mutex = PTHREAD_MUTEX_INITIALIZER,
         .empty = PTHREAD_COND_INITIALIZER,
     };
+    struct error error;
     pthread_t thread;
+    assert_int_equal(idle_threads_init(&queue.threads, 0, 1, &error), 0);
     idle_threads_enter(&queue.threads, false);
     (void)pthread_mutex_lock(&queue.mutex);
     assert_int_equal(pthread_create(&thread, NULL, tell, &queue), 0);
@@ -163,6 +168,7 @@ static void threads_of_no_server_wait_as_ever(void **state)
     (void)pthread_mutex_unlock(&queue.mutex);
     assert_int_equal(pthread_join(thread, NULL), 0);
     idle_threads_enter(NULL, false);
+    idle_threads_fini(&queue.threads);
 }
 
 int main(void)
