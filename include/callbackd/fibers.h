@@ -6,7 +6,8 @@
  * when they go on.
  *
  * A fiber waits by what stands here, or for a struct completion. While it waits in any other way,
- * for a lock or for the disk, all fibers of its loop wait.
+ * for a lock or for the disk, all fibers of its loop wait; and while it computes. One that always
+ * finds something to read has to let the others go on now and then: fiber_poll() sees to that.
  *
  * Threads: a fiber never changes its loop. So fibers of one loop share what is thread-local, errno
  * too, and a mutex that a fiber holds while it waits must be one that no other fiber takes.
@@ -25,8 +26,8 @@ enum { FIBER_LOOPS_MAX = 16, FIBER_LOCALS = 4 };
 struct fiber;
 struct fibers; /* a set of fibers with loops of its own */
 
-/* For at most so many; a loop for each CPU that the process may use, its thread named `name`, which
- * is borrowed. NULL: failed. */
+/* For at most so many; a loop for each CPU that the process may use, at most FIBER_LOOPS_MAX. Its
+ * thread is named `name`, which is borrowed, until a fiber names it otherwise. NULL: failed. */
 struct fibers *fibers_start(const char *name, size_t fibers_max, struct error *error);
 size_t fibers_loops(const struct fibers *fibers);
 /* Of whoever started them: a new fiber, by turns on each loop. -1: no memory, or there are as many
@@ -48,8 +49,11 @@ void **fiber_local(size_t which);
 /* Waits until somebody lets it go on, now or already. Each unpark ends one park, so whoever calls
  * the one has to be sure that the other comes. In a fiber. */
 void fiber_park(void);
-/* On any thread. */
+/* On any thread. A second one before the park ends the process: the one for whom the first was
+ * would never go on. */
 void fiber_unpark(struct fiber *fiber);
+/* Lets the others of its loop go on first. In a fiber. */
+void fiber_yield(void);
 
 /* poll() for one descriptor and either POLLIN or POLLOUT; in no fiber poll() itself. A fiber waits
  * for one descriptor at a time, and no other fiber for that. */

@@ -13,6 +13,7 @@
 
 enum {
     LOOK_MAX_MS = 60000,
+    READY_AT_ONCE_MAX = 16,
     ENDS = EPOLLRDHUP | EPOLLERR | EPOLLHUP, /* what stays true, and comes only once */
 };
 
@@ -75,16 +76,34 @@ static int watch(struct fiber *fiber, int fd)
     return 0;
 }
 
-static void wait_for_event(struct fiber *fiber, int timeout_ms)
+/* The count of descriptors that are ready, 0 when the time is over. */
+static int wait_for_event(struct fiber *fiber, struct pollfd *waiting, int timeout_ms)
 {
     struct fiber_loop *loop = fiber->loop;
+    uint32_t kept = fiber->is_writing ? ENDS | EPOLLIN : ENDS;
     fiber->deadline_ms = timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
     if (fiber->deadline_ms < loop->look_at_ms)
         loop->look_at_ms = fiber->deadline_ms;
-    fiber->events &= ENDS;
+    fiber->events &= kept;
+    fiber->ready_at_once = 0;
     fiber->polls = true;
     fiber_leave(fiber);
     fiber->polls = false;
+    bool is_ready = (fiber->events & fiber->wanted) != 0;
+    fiber->events &= kept;
+    if (!is_ready)
+        return poll(waiting, 1, 0); /* its loop may have been late, too */
+    waiting->revents = waiting->events & (POLLIN | POLLOUT);
+    return 1;
+}
+
+/* Whoever sends without a pause is not to have the loop for itself. */
+static void give_way_now_and_then(struct fiber *fiber)
+{
+    if (++fiber->ready_at_once < READY_AT_ONCE_MAX)
+        return;
+    fiber->ready_at_once = 0;
+    fiber_yield();
 }
 
 int fiber_poll(struct pollfd *waiting, int timeout_ms)
@@ -94,21 +113,18 @@ int fiber_poll(struct pollfd *waiting, int timeout_ms)
         return poll(waiting, 1, timeout_ms);
     if (watch(fiber, waiting->fd) != 0)
         return -1;
-    bool reads = (waiting->events & POLLIN) != 0;
-    fiber->wanted = (reads ? EPOLLIN | EPOLLRDHUP : EPOLLOUT) | EPOLLERR | EPOLLHUP;
-    bool is_known_empty = reads && fiber->is_empty && (fiber->events & fiber->wanted) == 0;
-    if (!is_known_empty || timeout_ms == 0) {
-        fiber->is_empty = fiber->is_empty && !reads;
-        int ready = poll(waiting, 1, 0);
-        if (ready != 0 || timeout_ms == 0)
-            return ready;
-    }
-    wait_for_event(fiber, timeout_ms);
-    if ((fiber->events & fiber->wanted) == 0)
-        return 0;
-    fiber->is_empty = fiber->is_empty && !reads;
-    waiting->revents = waiting->events & (POLLIN | POLLOUT);
-    return 1;
+    fiber->is_writing = (waiting->events & POLLOUT) != 0;
+    fiber->wanted = (fiber->is_writing ? EPOLLOUT : EPOLLIN | EPOLLRDHUP) | EPOLLERR | EPOLLHUP;
+    bool may_be_ready =
+        fiber->is_writing || !fiber->is_empty || (fiber->events & fiber->wanted) != 0;
+    int ready = may_be_ready || timeout_ms == 0 ? poll(waiting, 1, 0) : 0;
+    if (ready > 0)
+        give_way_now_and_then(fiber);
+    else if (ready == 0 && timeout_ms != 0)
+        ready = wait_for_event(fiber, waiting, timeout_ms);
+    if (ready > 0 && !fiber->is_writing)
+        fiber->is_empty = false;
+    return ready;
 }
 
 void fiber_has_read_all(int fd)

@@ -73,6 +73,12 @@ void fiber_park(void)
     fiber_leave(running);
 }
 
+void fiber_yield(void)
+{
+    fiber_unpark(running);
+    fiber_park();
+}
+
 /* Under the lock: whoever stops the loop takes it, too, and closes what is written to. */
 static void wake_locked(struct fiber_loop *loop)
 {
@@ -85,6 +91,8 @@ static void wake_locked(struct fiber_loop *loop)
 void fiber_unpark(struct fiber *fiber)
 {
     struct fiber_loop *loop = fiber->loop;
+    if (atomic_exchange(&fiber->is_woken, true))
+        abort();
     (void)pthread_mutex_lock(&loop->lock);
     fiber->next_woken = NULL;
     *loop->last_woken = fiber;
@@ -105,6 +113,7 @@ static void run_woken(struct fiber_loop *loop)
     (void)pthread_mutex_unlock(&loop->lock);
     while (fiber != NULL) {
         struct fiber *next = fiber->next_woken; /* afterwards it may be another one's */
+        atomic_store(&fiber->is_woken, false);
         fiber_go_on(fiber);
         fiber = next;
     }

@@ -20,6 +20,7 @@ struct fiber {
     size_t memory_bytes;
     void *locals[FIBER_LOCALS];
     struct fiber *next_woken; /* the loop's lock */
+    atomic_bool is_woken;     /* unpark to the end of the park */
 
     /* The loop's thread alone. */
     int fd;               /* the loop's epoll has it for this fiber; -1: none */
@@ -28,7 +29,9 @@ struct fiber {
     uint32_t wanted;      /* while it polls */
     int64_t deadline_ms;  /* likewise, monotonic */
     bool polls;
-    bool is_empty; /* nothing was left behind the last read */
+    bool is_writing;   /* its last poll was for room to write */
+    bool is_empty;     /* nothing was left behind the last read */
+    int ready_at_once; /* how often it has polled without a wait */
 };
 
 struct fiber_loop {

@@ -478,6 +478,7 @@ int watched_ssl_read(SSL *ssl, void *data, int length)
     if (!connection_settle())
         return end_of_requests();
     current()->ssl = ssl;
+    ERR_clear_error(); /* of others in this thread, while this one waited */
     int got = SSL_read(ssl, data, length);
     note_headers(got, (size_t)length);
     return got;

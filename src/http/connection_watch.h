@@ -18,9 +18,9 @@
  * Until it is given, that thread touches nothing of the connection but its descriptor in
  * poll().
  *
- * Threads: the state of a connection belongs to the thread or fiber that serves it
- * (fiber_local); the functions named connection_* act on the caller's connection. The watch
- * itself is locked.
+ * Threads: "the thread of a connection" is a fiber where the server has some. The state of a
+ * connection belongs to it (fiber_local); the functions named connection_* act on the caller's
+ * connection. The watch itself is locked.
  */
 #ifndef CALLBACKD_HTTP_CONNECTION_WATCH_H
 #define CALLBACKD_HTTP_CONNECTION_WATCH_H

@@ -9,7 +9,7 @@
 
 enum {
     HEADERS_MAX_BYTES = 16384,
-    CONNECTIONS_PER_SERVER = 1024, /* a thread each: http_server_start takes no more */
+    CONNECTIONS_PER_SERVER = 1024, /* http_server_start takes no more */
 };
 
 static void answer_ready(struct receiver *receiver, struct http_request *request)

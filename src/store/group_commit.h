@@ -5,7 +5,7 @@
  * commits, and wakes all at once; what arrives meanwhile is the next batch. A
  * work that is alone is committed at once: there is no delay to wait for company.
  *
- * Who hands over a work either sleeps until it is committed (submit) or is told
+ * Who hands over a work either waits until it is committed (submit) or is told
  * (start, post): the teller, a second thread, calls the works of a batch one after the
  * other while the committer is at the next one. That costs no thread of the submitter's
  * a sleep and a waking.
@@ -36,7 +36,8 @@ enum group_outcome {
 /* Embedded in what is to be done. Zeroed, but for the first two, before it is handed over. */
 struct group_work {
     size_t bytes; /* about how much it writes: bounds a batch */
-    /* start() and post() only: called on the teller thread once it is over, stored or not. */
+    /* start() and post() only (submit() of a fiber has its own): called on the teller thread once
+     * it is over, stored or not. */
     void (*over)(struct group_work *work, bool stored);
 
     /* The group's. */

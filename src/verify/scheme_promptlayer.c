@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "callbackd/canonical.h"
+#include "callbackd/fibers.h"
 #include "callbackd/os.h"
 
 struct promptlayer_state {
@@ -84,6 +85,16 @@ static int check_form(
     return hmac_keys_check(state->keys, &bytes, 1, signature, 1, error);
 }
 
+/* It takes some milliseconds for a large body: the others of a fiber's loop go on. */
+static void wait_for_turn(pthread_mutex_t *rebuilding)
+{
+    if (fiber_self() == NULL)
+        pthread_mutex_lock(rebuilding);
+    else
+        while (pthread_mutex_trylock(rebuilding) != 0)
+            fiber_yield();
+}
+
 int scheme_promptlayer_check_body(
     const void *opaque, const struct verify_request *request, struct bytes body,
     struct verify_outcome *outcome, struct error *error)
@@ -98,7 +109,7 @@ int scheme_promptlayer_check_body(
     bool failed = false;
     if (read_signature(request, &signature, error) != 0)
         return -1;
-    pthread_mutex_lock((pthread_mutex_t *)&state->rebuilding);
+    wait_for_turn((pthread_mutex_t *)&state->rebuilding);
     for (size_t i = 0; result != 0 && i < sizeof forms / sizeof forms[0]; i++) {
         result = check_form(state, forms[i].form, body, &signature, error);
         failed = failed || (result != 0 && error->code == ERROR_MEMORY);

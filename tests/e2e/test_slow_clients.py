@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A thousand slow clients do not keep out who is not slow: in every second, posts are stored.
 tests/soak/slow.py is the long form, with times."""
+import concurrent.futures
 import contextlib
+import os
 import pathlib
 import resource
 import socket
+import threading
 import time
 
 import pytest
@@ -86,6 +89,37 @@ def test_slow_clients_of_many_addresses(daemon, listener, beginning):
         check(sender)
     lines = daemon.log_text().count("slow connections were ended")
     assert lines <= 1 + (time.monotonic() - begin) // 10
+
+
+def send_chunks_of_a_byte(place, path, stops):
+    """Without a pause, for as long as somebody reads them."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    while not stops.is_set():
+        with contextlib.suppress(OSError), place.connect() as sock:
+            sock.settimeout(1)
+            sock.sendall(head.encode())
+            while not stops.is_set():
+                sock.sendall(b"1\r\nx\r\n" * 5000)
+
+
+def test_clients_that_never_pause(daemon):
+    daemon.config["limits"].update({"request_timeout": "10m", "body": "16MiB"})
+    daemon.start()
+    place, path = daemon.place(PLAIN), f"/callback/{daemon.token_for(tokens.new_run_id())}"
+    stops = threading.Event()
+    senders_count = 2 * os.cpu_count()
+    with concurrent.futures.ThreadPoolExecutor(senders_count) as pool:
+        for _ in range(senders_count):
+            pool.submit(send_chunks_of_a_byte, place, path, stops)
+        try:
+            wait_for("all of them send", lambda: daemon.metric("connections") >= senders_count)
+            for _ in range(20):
+                assert web.ask(place, "GET", "/healthz").status == 200
+                own = f"/callback/{daemon.token_for(tokens.new_run_id())}"
+                assert web.ask(place, "POST", own, result_body(7)).status == 200
+            assert daemon.metric("connections") >= senders_count
+        finally:
+            stops.set()
 
 
 def test_requests_through_a_proxy_count_for_their_client(daemon):

@@ -519,40 +519,98 @@ static void zeroed_it_is_over(void **state)
     completion_wait(&completion);
 }
 
-struct pair {
-    _Atomic(struct fiber *) fibers[2];
-    atomic_int passed;
+struct two {
+    struct turn turn;
+    atomic_int begun;
 };
 
-/* The first lets the second go on before that waits, and the other way round. */
-static void *pass_on(void *argument)
+static void both_have_begun(struct two *two)
 {
-    struct pair *pair = argument;
-    int mine = atomic_fetch_add(&pair->passed, 1) % 2;
-    atomic_store(&pair->fibers[mine], fiber_self());
-    struct fiber *other;
-    while ((other = atomic_load(&pair->fibers[1 - mine])) == NULL) {
-        /* It is there once its loop has run it: not in this loop while this one spins. */
-        struct pollfd nobody = {.fd = -1};
-        (void)poll(&nobody, 1, 1);
-    }
+    atomic_fetch_add(&two->begun, 1);
+    while (atomic_load(&two->begun) < 2)
+        fiber_yield();
+}
+
+static void *take_the_first_turn(void *argument)
+{
+    struct two *two = argument;
+    for (int i = 0; i < ROUNDS; i++)
+        completion_begin(&two->turn.answers[i]);
+    both_have_begun(two);
     for (int i = 0; i < ROUNDS; i++) {
-        fiber_unpark(other);
-        fiber_park();
+        two->turn.value++;
+        completion_end(&two->turn.completions[i]);
+        completion_wait(&two->turn.answers[i]);
     }
     return NULL;
 }
 
-static void each_unpark_ends_one_park(void **state)
+static void *take_the_second_turn(void *argument)
+{
+    struct two *two = argument;
+    for (int i = 0; i < ROUNDS; i++)
+        completion_begin(&two->turn.completions[i]);
+    both_have_begun(two);
+    (void)wait_and_answer(&two->turn);
+    return NULL;
+}
+
+/* First of one loop, then of two, where there are two. */
+static void two_fibers_take_turns(void **state)
 {
     (void)state;
-    struct pair pair = {0};
-    struct fibers *fibers = start(2);
-    if (fibers_loops(fibers) > 1) {
-        add(fibers, pass_on, &pair);
-        add(fibers, pass_on, &pair);
+    static struct two two;
+    atomic_int others = 0;
+    for (size_t between = 0; between < 2; between++) {
+        memset(&two, 0, sizeof(two));
+        struct fibers *fibers = start(MANY);
+        add(fibers, take_the_first_turn, &two);
+        for (size_t i = 0; i + 1 < fibers_loops(fibers) && between == 0; i++)
+            add(fibers, count_itself, &others);
+        add(fibers, take_the_second_turn, &two);
+        end(fibers);
+        assert_int_equal(two.turn.value, 2 * ROUNDS);
     }
+}
+
+struct busy {
+    struct talk talk;
+    atomic_bool stops;
+    bool saw_it;
+};
+
+static void *poll_what_is_ready(void *argument)
+{
+    struct busy *busy = argument;
+    struct pollfd waiting = {.fd = busy->talk.fds[0], .events = POLLIN};
+    int64_t until_ms = clock_monotonic_ms() + FAR_MS;
+    while (!atomic_load(&busy->stops) && clock_monotonic_ms() < until_ms)
+        (void)fiber_poll(&waiting, FAR_MS);
+    busy->saw_it = atomic_load(&busy->stops);
+    fiber_forgets(waiting.fd);
+    return NULL;
+}
+
+static void *stop_the_busy_one(void *argument)
+{
+    atomic_store(&((struct busy *)argument)->stops, true);
+    return NULL;
+}
+
+static void whoever_never_waits_lets_others_go_on(void **state)
+{
+    (void)state;
+    struct busy busy = {.talk = open_talk()};
+    atomic_int others = 0;
+    assert_int_equal(write(busy.talk.fds[1], "endless", 7), 7);
+    struct fibers *fibers = start(MANY);
+    add(fibers, poll_what_is_ready, &busy);
+    for (size_t i = 0; i + 1 < fibers_loops(fibers); i++)
+        add(fibers, count_itself, &others);
+    add(fibers, stop_the_busy_one, &busy); /* in the loop of the first */
     end(fibers);
+    assert_true(busy.saw_it);
+    close_talk(&busy.talk);
 }
 
 int main(void)
@@ -573,7 +631,8 @@ int main(void)
         cmocka_unit_test(zeroed_it_is_over),
         cmocka_unit_test(two_threads_take_turns),
         cmocka_unit_test(a_fiber_and_a_thread_take_turns),
-        cmocka_unit_test(each_unpark_ends_one_park),
+        cmocka_unit_test(two_fibers_take_turns),
+        cmocka_unit_test(whoever_never_waits_lets_others_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
