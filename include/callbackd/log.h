@@ -12,6 +12,9 @@
  * bytes may be given; secrets, tokens and bodies may not. A line that would
  * pass 4 KiB is cut there and ends with cut=true.
  *
+ * A line waits for whoever reads standard error. Not so in a fiber, whose loop would wait: there a
+ * line that cannot be written at once is dropped, and the next one that can says how many were.
+ *
  * Threads: any, after log_open(). The sink is one of the named mutable globals.
  */
 #ifndef CALLBACKD_LOG_H

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "callbackd/clock.h"
+#include "callbackd/fibers.h"
 #include "escape_private.h"
 
 enum {
@@ -30,7 +33,8 @@ static struct {
     _Atomic(enum log_format) format;
     _Atomic(enum log_level) level;
     _Atomic(const char *) role;
-} log_sink = {LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, "callbackd"};
+    atomic_int dropped; /* lines, since the last one that says so */
+} log_sink = {LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, "callbackd", 0};
 
 static const char *const level_names[] = {
     [LOG_LEVEL_DEBUG] = "debug",
@@ -223,19 +227,58 @@ static void line_end(struct line *line)
     line_end_put(line, json ? "}\n" : "\n");
 }
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields)
+static void write_line(const struct line *line)
 {
-    if (!log_enabled(level))
-        return;
-    int saved = errno;
+    ssize_t written;
+    do {
+        written = write(STDERR_FILENO, line->data, line->length);
+    } while (written < 0 && errno == EINTR);
+}
+
+/* false: whoever reads it has to go on first. A line fits into what a pipe that can be written to
+ * takes at once. */
+static bool write_line_at_once(const struct line *line)
+{
+    ssize_t sent = send(STDERR_FILENO, line->data, line->length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0 || errno != ENOTSOCK)
+        return sent >= 0 || (errno != EAGAIN && errno != ENOBUFS);
+    struct pollfd sink = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&sink, 1, 0) == 0)
+        return false;
+    write_line(line);
+    return true;
+}
+
+static bool put_line(enum log_level level, const char *message, const struct log_field *fields)
+{
     struct line line;
     line_begin(&line, level, message);
     for (; fields->type != LOG_FIELD_END; fields++)
         line_put_field(&line, fields);
     line_end(&line);
-    ssize_t written;
-    do {
-        written = write(STDERR_FILENO, line.data, line.length);
-    } while (written < 0 && errno == EINTR);
+    if (fiber_self() != NULL)
+        return write_line_at_once(&line);
+    write_line(&line);
+    return true;
+}
+
+static bool tell_of_dropped(void)
+{
+    int count = atomic_exchange(&log_sink.dropped, 0);
+    const struct log_field fields[] = {LOG_INT("count", count), {.type = LOG_FIELD_END}};
+    if (count == 0 ||
+        put_line(LOG_LEVEL_WARNING, "lines of this log were dropped: it is not read", fields))
+        return true;
+    atomic_fetch_add(&log_sink.dropped, count);
+    return false;
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields)
+{
+    if (!log_enabled(level))
+        return;
+    int saved = errno;
+    if (!tell_of_dropped() || !put_line(level, message, fields))
+        atomic_fetch_add(&log_sink.dropped, 1);
     errno = saved;
 }

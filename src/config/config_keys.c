@@ -194,7 +194,10 @@ static const struct config_key keys[] = {
      .maximum = JSON_DEPTH_MAX, .fallback = "128",
      .meaning = "How deep the JSON of a body may be nested."},
 
-    {"log", KEY_OBJECT, .offset = 0, .meaning = "The log goes to standard error."},
+    {"log", KEY_OBJECT, .offset = 0,
+     .meaning =
+         "The log goes to standard error. When nobody reads it there, a receiver drops lines "
+         "rather than let senders wait, and says how many."},
     {"log.format", KEY_CHOICE, AT(config, log_format), .choices = log_formats, .fallback = "logfmt",
      .meaning = "How a line is written."},
     {"log.level", KEY_CHOICE, AT(config, log_level), .choices = log_levels, .fallback = "info",

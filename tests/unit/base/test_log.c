@@ -7,11 +7,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "callbackd/clock.h"
+#include "callbackd/fibers.h"
 #include "callbackd/log.h"
 
 enum { LINE_MAX_BYTES = 4096 };
@@ -310,6 +312,80 @@ static void threads_do_not_mix_their_lines(void **state)
         pthread_join(threads[i], NULL);
 }
 
+static void *log_from_a_fiber(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 10; i++)
+        log_info("from a fiber");
+    return NULL;
+}
+
+static void run_a_fiber(void)
+{
+    struct fibers *fibers = fibers_start("test", 1, NULL);
+    assert_non_null(fibers);
+    assert_int_equal(fibers_add(fibers, log_from_a_fiber, NULL, 65536), 0);
+    fibers_join(fibers);
+    fibers_stop(fibers);
+}
+
+/* All that can be read now. */
+static const char *drain(int fd)
+{
+    static char all[16 * LINE_MAX_BYTES];
+    size_t length = 0;
+    char filling[4096];
+    ssize_t got;
+    while ((got = read(fd, filling, sizeof(filling))) > 0) {
+        if (filling[0] == '\0')
+            continue; /* what it was filled with */
+        assert_true(length + (size_t)got < sizeof(all));
+        memcpy(all + length, filling, (size_t)got);
+        length += (size_t)got;
+    }
+    all[length] = '\0';
+    return all;
+}
+
+/* `fds`: what is read and what standard error becomes. */
+static void assert_drops_and_says_so(const int *fds)
+{
+    int kept = dup(STDERR_FILENO);
+    char filling[4096] = {0};
+    dup2(fds[1], STDERR_FILENO);
+    assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    while (write(STDERR_FILENO, filling, sizeof(filling)) > 0)
+        continue;
+    assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, 0), 0);
+    run_a_fiber(); /* returns */
+    assert_string_equal(drain(fds[0]), "");
+    run_a_fiber();
+    log_info("from a thread");
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    const char *lines = drain(fds[0]);
+    const char *told = strstr(lines, "it is not read\" count=10\n");
+    assert_non_null(told);
+    assert_non_null(strstr(told, "from a fiber"));
+    assert_non_null(strstr(told, "from a thread"));
+    assert_null(strstr(told + 1, "it is not read"));
+}
+
+static void what_nobody_reads_holds_up_no_fiber(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_drops_and_says_so(fds);
+    close(fds[0]);
+    close(fds[1]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_drops_and_says_so(fds);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -331,6 +407,7 @@ int main(void)
         CASE(a_standard_error_that_fails_is_no_failure),
         CASE(levels_and_formats_parse_by_name_only),
         CASE(threads_do_not_mix_their_lines),
+        CASE(what_nobody_reads_holds_up_no_fiber),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
