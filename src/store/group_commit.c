@@ -15,7 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "callbackd/completion.h"
 #include "callbackd/fibers.h"
 
 enum {
@@ -159,20 +158,17 @@ static struct group_batch *enqueue_locked(
 static void end_waiting(struct group_work *work, bool stored)
 {
     (void)stored;
-    completion_end(work->awaited);
+    completion_end(&work->awaited);
 }
 
 /* A fiber does not sleep: it is told, as those are that do not wait. */
 static int start_and_wait(struct group_commit *group, struct group_work *work, struct error *error)
 {
-    struct completion over;
-
-    completion_begin(&over);
-    work->awaited = &over;
+    completion_begin(&work->awaited);
     work->over = end_waiting;
     if (group_commit_start(group, work, error) != 0)
         return -1;
-    completion_wait(&over);
+    completion_wait(&work->awaited);
     return work->result;
 }
 

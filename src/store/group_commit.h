@@ -21,9 +21,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "callbackd/completion.h"
 #include "callbackd/error.h"
 
-struct completion;
 struct group_commit;
 struct group_batch;
 
@@ -43,7 +43,7 @@ struct group_work {
     /* The group's. */
     struct group_work *next;
     struct group_work *next_told;
-    struct completion *awaited; /* of a fiber that submitted it */
+    struct completion awaited; /* of a fiber that submitted it */
     bool posted;
     struct error *error; /* the submitter's; may be NULL */
     int result;

@@ -24,8 +24,8 @@ SIDE_ROOMS = {
 }
 # Which room opens which door of include/callbackd/.
 DOORS = {
-    "base": {"banned", "buffer", "clock", "error", "id", "json_writer", "log", "metrics", "os",
-             "spare", "text"},
+    "base": {"banned", "buffer", "clock", "completion", "error", "fibers", "id", "json_writer", "log",
+             "metrics", "os", "spare", "text"},
     "result": {"body", "canonical", "json", "json_scan"},
     "config": {"config"},
     "verify": {"verify"},
@@ -35,7 +35,7 @@ DOORS = {
     "hooks": {"hooks", "hook_trial", "hook_view"},
     "http": {"admin", "receiver"},
 }
-# Third-party headers, and the only rooms that may include them.
+# Headers of third parties, or to be treated so, and the only rooms that may include them.
 THIRD_PARTY = {
     "civetweb.h": {"http"},
     "curl/curl.h": {"outgoing"},
@@ -45,13 +45,16 @@ THIRD_PARTY = {
     "pcre2.h": {"config", "hooks"},
     "systemd/sd-daemon.h": {"callbackd"},
     "seccomp.h": {"callbackd"},
+    "ucontext.h": {"base"},
 }
 # Writable variables with static storage, and why each is needed: (room, object, symbol).
 MUTABLE = {
     ("base", "log", "log_sink"): "the sink: format, level and role, set when a process starts",
     ("base", "id", "pool"): "of each thread: random bytes and time for the next ids",
-    ("http", "connection_watch", "current"): "of each thread: the connection that it serves",
-    ("http", "idle_threads", "self"): "of each thread: its place among those that are idle",
+    ("base", "fibers", "running"): "of each thread: the fiber that it runs",
+    ("base", "fibers", "locals_of_thread"): "of each thread: its pointers, as a fiber has them",
+    ("http", "civetweb_threads", "begun"): "of each thread: the fibers that civetweb is to make",
+    ("http", "civetweb_threads", "joined_here"): "of each thread: the fibers that end before it",
     ("http", "listener_takeover", "starting"): "of each thread: what civetweb is to take over",
 }
 # Files in which a licence line has no place: texts for people, formats without
