@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -223,6 +224,18 @@ UNUSED static struct http_server_options fixture_options(
         .context = f,
         .on_connections = fixture_count,
     };
+}
+
+/* Until the server has accepted, or closed, as many as it takes. What was seen counts: one that is
+ * just being accepted may count twice, for a moment. */
+UNUSED static void fixture_wait_for_connections(const struct fixture *f, int64_t count)
+{
+    int64_t started_ms = clock_monotonic_ms();
+    int64_t seen;
+    while ((seen = http_server_connections(f->server)) != count &&
+           clock_monotonic_ms() - started_ms < 10000)
+        (void)poll(NULL, 0, 1);
+    assert_int_equal(seen, count);
 }
 
 /* Both sockets, no TLS. 0: the usual timeouts. */

@@ -140,15 +140,6 @@ static void wait_open(struct later *l, int count)
     assert_int_equal(count_open(l), count);
 }
 
-static void wait_for_connections(struct later *l, int64_t count)
-{
-    int64_t started_ms = clock_monotonic_ms();
-    while (http_server_connections(l->f->server) != count &&
-           clock_monotonic_ms() - started_ms < 10000)
-        (void)poll(NULL, 0, 1);
-    assert_int_equal(http_server_connections(l->f->server), count);
-}
-
 /* The oldest open one, which is taken out. */
 static struct open_reply take_reply(struct later *l)
 {
@@ -369,7 +360,7 @@ static void a_peer_that_left_costs_nothing(void **state)
         wait_open(l, 1);
         client_close(&c);
         give_next(l);
-        wait_for_connections(l, 0);
+        fixture_wait_for_connections(l->f, 0);
     }
     struct client c = connect_tcp(l->f->port);
     post(&c, "/now");
@@ -405,7 +396,7 @@ static void a_peer_that_never_reads_loses_its_connection(void **state)
     assert_int_equal(buffer_reserve(&json, ANSWER_BYTES), 0);
     while (json.length < ANSWER_BYTES)
         (void)buffer_append_char(&json, 'x');
-    wait_for_connections(l, 1);
+    fixture_wait_for_connections(l->f, 1);
     while (given < ENOUGH && client_try_send(&c, request, sizeof(request) - 1)) {
         while (count_open(l) == 0 && http_server_connections(l->f->server) > 0)
             (void)poll(NULL, 0, 1);
@@ -417,7 +408,7 @@ static void a_peer_that_never_reads_loses_its_connection(void **state)
     }
     assert_in_range(given, 1, ENOUGH - 1);
     buffer_fini(&json);
-    wait_for_connections(l, 0);
+    fixture_wait_for_connections(l->f, 0);
     client_close(&c);
 }
 
@@ -477,7 +468,7 @@ static void an_open_answer_is_not_cut_off(void **state)
     wait_open(l, 2);
     struct client late = connect_tcp(l->f->port);
     post(&late, "/now");
-    wait_for_connections(l, 3);
+    fixture_wait_for_connections(l->f, 3);
     assert_false(fixture_saw(l->f, "/now"));
     struct answer answer;
     give_next(l);
@@ -513,7 +504,7 @@ static void what_was_pipelined_behind_the_last_answer_is_not_served(void **state
     assert_string_equal(answer.body, "\"/1\"");
     assert_string_equal(answer_header(&answer, "Connection"), "close");
     assert_true(client_at_end(&c));
-    wait_for_connections(l, 0);
+    fixture_wait_for_connections(l->f, 0);
     assert_false(fixture_saw(l->f, "/2"));
     client_close(&c);
 }
@@ -581,7 +572,7 @@ static void nobody_is_forgotten_while_others_become_idle(void **state)
         expect_answer(&next, 200, "/now");
         client_close(&before);
         before = next;
-        wait_for_connections(l, 1);
+        fixture_wait_for_connections(l->f, 1);
         (void)pthread_mutex_lock(&l->f->lock);
         l->f->seen[0] = '\0';
         (void)pthread_mutex_unlock(&l->f->lock);
@@ -754,7 +745,7 @@ static void a_tls_peer_that_left_costs_nothing(void **state)
     wait_open(l, 1);
     client_close(&c);
     give_next(l);
-    wait_for_connections(l, 0);
+    fixture_wait_for_connections(l->f, 0);
     SSL_CTX_free(context);
 }
 
@@ -772,7 +763,7 @@ static void the_last_answer_over_tls_is_the_last(void **state)
     client_answer(&c, &answer);
     assert_string_equal(answer_header(&answer, "Connection"), "close");
     assert_true(client_at_end(&c));
-    wait_for_connections(l, 0);
+    fixture_wait_for_connections(l->f, 0);
     assert_false(fixture_saw(l->f, "/2"));
     client_close(&c);
     SSL_CTX_free(context);

@@ -567,15 +567,6 @@ static void sends_a_large_answer(void **state)
 
 /* ---- connections, and the end ---- */
 
-/* Until the server has accepted, or closed, as many as it takes. */
-static void wait_for_connections(struct fixture *f, int64_t count)
-{
-    int64_t started_ms = clock_monotonic_ms();
-    while (http_server_connections(f->server) != count && clock_monotonic_ms() - started_ms < 10000)
-        (void)poll(NULL, 0, 1);
-    assert_int_equal(http_server_connections(f->server), count);
-}
-
 static void counts_connections(void **state)
 {
     struct fixture *f = *state;
@@ -585,10 +576,10 @@ static void counts_connections(void **state)
         client_send(&c[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
         expect_answer(&c[i], 200, NULL);
     }
-    assert_int_equal(http_server_connections(f->server), 3);
+    fixture_wait_for_connections(f, 3);
     for (int i = 0; i < 3; i++)
         client_close(&c[i]);
-    wait_for_connections(f, 0);
+    fixture_wait_for_connections(f, 0);
     assert_int_equal(atomic_load(&f->open_now), 0);
     assert_int_equal(atomic_load(&f->open_most), 3);
 }
@@ -650,7 +641,7 @@ static void stop_lets_a_handler_answer(void **state)
     client_send(&c, "GET /block HTTP/1.1\r\nHost: x\r\n\r\n");
     fixture_wait_blocked(f, 1);
     client_send(&half, "POST /half HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n[1,2]");
-    wait_for_connections(f, 2);
+    fixture_wait_for_connections(f, 2);
     assert_int_equal(pthread_create(&stopper, NULL, stop_server, f), 0);
     /* The half body ends because the server stops reading; only then may the other go on. */
     expect_answer(&half, 400, "shorter than its Content-Length");
@@ -677,7 +668,7 @@ static void stop_closes_connections_that_nobody_served(void **state)
     fixture_wait_blocked(f, 8);
     for (int i = 8; i < 24; i++)
         c[i] = connect_tcp(f->port);
-    wait_for_connections(f, 24);
+    fixture_wait_for_connections(f, 24);
     fixture_release(f);
     http_server_stop(f->server);
     f->server = NULL;
