@@ -176,9 +176,13 @@ def prefill(store, count):
 
 
 def bytes_read(daemon):
-    """What the daemon has read so far, those of its children that have ended included."""
-    return sum(int(re.search(rb"rchar: (\d+)", processes.read(pid, "io"))[1])
-               for pid in {daemon.pid} | processes.descendants(daemon.pid))
+    """What the daemon has read so far, those of its children that have ended included: once one
+    ends meanwhile, its parent has to be asked again."""
+    while True:
+        pids = {daemon.pid} | processes.descendants(daemon.pid)
+        texts = [processes.read(pid, "io") for pid in pids]
+        if all(texts):
+            return sum(int(re.search(rb"rchar: (\d+)", text)[1]) for text in texts)
 
 
 def test_a_start_reads_no_more_from_a_large_store(daemon, ctl):
