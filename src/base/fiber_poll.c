@@ -7,8 +7,6 @@
  */
 #include "fibers_private.h"
 
-#include <errno.h>
-
 #include "callbackd/clock.h"
 
 enum {
