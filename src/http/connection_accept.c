@@ -135,6 +135,13 @@ static int admit(struct connection_watch *watch, int listener, int fd, const str
     return -1;
 }
 
+/* civetweb's mg_poll takes an EAGAIN that anything left behind for a failure of its poll, and with
+ * two listeners readable would then never accept again. */
+static void forget_errno(void)
+{
+    errno = 0;
+}
+
 int connection_accept(
     struct connection_watch *watch, int listener, struct sockaddr *address, socklen_t *length)
 {
@@ -149,9 +156,7 @@ int connection_accept(
     atomic_fetch_sub(&watch->taken, 1);
     if (!accepted)
         accept_failed(watch, errnum);
-    /* civetweb's mg_poll takes an EAGAIN left from here for a failure of its next poll, and
-     * with two listeners readable would then never accept again. */
-    errno = 0;
+    forget_errno();
     return fd;
 }
 
@@ -204,6 +209,7 @@ int connection_poll_listeners(
         timeout_ms = CROWD_LOOK_MS;
     memcpy(all, fds, count * sizeof(*fds));
     all[count] = (struct pollfd){.fd = watch->listeners->inert_fd, .events = POLLIN};
+    forget_errno();
     int ready = poll(all, count + 1, timeout_ms);
     memcpy(fds, all, count * sizeof(*fds));
     return ready > 0 && all[count].revents ? 0 : ready;

@@ -8,6 +8,7 @@
 #include "client_limit.h"
 #include "connection_accept.h"
 #include "connection_crowd.h"
+#include "listener_takeover.h"
 
 enum { THREADS = 8, SLOW = 20, LONG_MS = 120000 };
 
@@ -250,6 +251,32 @@ static void who_was_told_to_end_counts_no_more(void **state)
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define NARROW(test) cmocka_unit_test_setup_teardown(test, set_up_narrow, tear_down)
 
+/* civetweb believes an EAGAIN that was left behind more than what poll() returned. */
+static void two_listeners_are_told_whatever_was_left_in_errno(void **state)
+{
+    (void)state;
+    struct error error;
+    struct connection_watch watch;
+    int fds[2][2];
+    struct pollfd waiting[2];
+    assert_int_equal(connection_watch_init(&watch, 1, &error), 0);
+    struct listener_takeover nothing = {.inert_fd = watch.room_fd};
+    watch.listeners = &nothing;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds[i]), 0);
+        assert_int_equal(write(fds[i][1], "x", 1), 1);
+        waiting[i] = (struct pollfd){.fd = fds[i][0], .events = POLLIN};
+    }
+    errno = EAGAIN;
+    assert_int_equal(connection_poll_listeners(&watch, waiting, 2, 0), 2);
+    assert_int_equal(errno, 0);
+    for (int i = 0; i < 2; i++) {
+        (void)close(fds[i][0]);
+        (void)close(fds[i][1]);
+    }
+    connection_watch_fini(&watch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +292,7 @@ int main(void)
         NARROW(its_own_idle_connections_give_way),
         NARROW(its_own_slow_connections_give_way),
         cmocka_unit_test(who_was_told_to_end_counts_no_more),
+        cmocka_unit_test(two_listeners_are_told_whatever_was_left_in_errno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

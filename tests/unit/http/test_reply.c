@@ -55,9 +55,9 @@ static void handler(struct http_request *request, void *context)
         leave_for_later(l, request);
 }
 
-static void count_nothing(void *context, int64_t open)
+static void count_connections(void *context, int64_t open)
 {
-    (void)context, (void)open;
+    fixture_count(((struct later *)context)->f, open);
 }
 
 static void start_server(
@@ -69,7 +69,7 @@ static void start_server(
     struct http_server_options options = fixture_options(l->f, &socket_of, 1);
     options.handler = handler;
     options.context = l;
-    options.on_connections = count_nothing;
+    options.on_connections = count_connections;
     options.connections = connections;
     if (request_ms > 0)
         options.request_timeout_ms = request_ms;
