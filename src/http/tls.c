@@ -120,8 +120,14 @@ static int set_policy(SSL_CTX *context)
     SSL_CTX_set_options(
         context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                      SSL_OP_PRIORITIZE_CHACHA);
+    /* HTTP knows where a message ends. An end without a close_notify, our own at a stop among them,
+     * is answered by one, and not by an alert that says "decode error". */
+    SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     /* An idle connection needs no buffers; there may be a thousand. */
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    /* A read ends with each record, also with one that brings no data: a peer that sends such ones
+     * without a pause meets its deadline, and others are served meanwhile. */
+    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
     /* Resumption is by ticket; nothing is kept here. The id is needed with client
      * certificates, or resuming fails. */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "server_fixture.h"
+#include "tls.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -465,6 +466,95 @@ static void ends_a_handshake_that_stalls(void **state)
     client_close(&started);
 }
 
+/* Each piece is a turn of civetweb's, which counts them. */
+static void a_hello_may_come_in_hundreds_of_pieces(void **state)
+{
+    struct tls_fixture *t = *state;
+    struct client c = connect_tcp(t->f->port);
+    SSL *ssl = SSL_new(t->trusting);
+    BIO *out = BIO_new(BIO_s_mem());
+    unsigned char protocols[300];
+    char hello[4096];
+    char byte;
+    for (size_t i = 0; i < sizeof(protocols); i++)
+        protocols[i] = i % 2 == 0 ? 1 : 'x'; /* each a name of one letter: a long list */
+    assert_int_equal(SSL_set_alpn_protos(ssl, protocols, sizeof(protocols)), 0);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
+    SSL_set_connect_state(ssl);
+    (void)SSL_do_handshake(ssl);
+    ERR_clear_error();
+    int length = BIO_read(out, hello, sizeof(hello));
+    assert_true(length > 400);
+    for (int i = 0; i < length; i++) {
+        assert_true(client_try_send(&c, &hello[i], 1));
+        (void)poll(NULL, 0, 1); /* so that most of them come alone */
+    }
+    assert_int_equal(recv(c.fd, &byte, 1, 0), 1);
+    assert_int_equal(byte, 22); /* a handshake, and no alert */
+    SSL_free(ssl);
+    client_close(&c);
+}
+
+static void shake_hands(SSL *server, SSL *client)
+{
+    BIO *ends[2];
+    assert_int_equal(BIO_new_bio_pair(&ends[0], 65536, &ends[1], 65536), 1);
+    SSL_set_bio(server, ends[0], ends[0]);
+    SSL_set_bio(client, ends[1], ends[1]);
+    SSL_set_accept_state(server);
+    SSL_set_connect_state(client);
+    for (int i = 0; i < 10; i++) {
+        (void)SSL_do_handshake(client);
+        (void)SSL_do_handshake(server);
+    }
+    ERR_clear_error();
+    assert_true(SSL_is_init_finished(server) && SSL_is_init_finished(client));
+}
+
+/* Or one read could go on for as long as the peer sends such ones. */
+static void a_record_without_data_ends_a_read(void **state)
+{
+    struct tls_fixture *t = *state;
+    struct error error;
+    const struct http_tls tls = {
+        .certificate = buffer_bytes(&t->chain), .private_key = buffer_bytes(&t->key)};
+    SSL_CTX *context = tls_context_create(&tls, &error);
+    assert_non_null(context);
+    SSL *server = SSL_new(context);
+    SSL *client = SSL_new(t->trusting);
+    char byte = 'x';
+    shake_hands(server, client);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(SSL_key_update(client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(client), 1);
+    }
+    assert_int_equal(SSL_write(client, &byte, 1), 1);
+    for (int i = 0; i < 3; i++) {
+        int got = SSL_read(server, &byte, 1);
+        assert_int_equal(got, -1);
+        assert_int_equal(SSL_get_error(server, got), SSL_ERROR_WANT_READ);
+    }
+    assert_int_equal(SSL_read(server, &byte, 1), 1);
+    SSL_free(server);
+    SSL_free(client);
+    SSL_CTX_free(context);
+}
+
+static void a_stop_ends_connections_properly(void **state)
+{
+    struct tls_fixture *t = *state;
+    struct client c = connect_tls(t, TLS1_3_VERSION, NULL);
+    char byte;
+    client_send(&c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(&c, 200, NULL);
+    http_server_stop(t->f->server);
+    t->f->server = NULL;
+    int got = SSL_read(c.ssl, &byte, 1);
+    assert_int_equal(got, 0);
+    assert_int_equal(SSL_get_error(c.ssl, got), SSL_ERROR_ZERO_RETURN);
+    client_close(&c);
+}
+
 static void survives_plain_text_on_a_tls_port(void **state)
 {
     struct tls_fixture *t = *state;
@@ -549,6 +639,9 @@ int main(void)
         SERVED(resumes_a_session_by_ticket),
         MUTUAL(new_connections_meet_settings_that_were_exchanged),
         SHORT(ends_a_handshake_that_stalls),
+        SHORT(a_hello_may_come_in_hundreds_of_pieces),
+        SERVED(a_record_without_data_ends_a_read),
+        SERVED(a_stop_ends_connections_properly),
         SERVED(survives_plain_text_on_a_tls_port),
         SERVED(says_what_is_wrong_with_the_material),
     };
