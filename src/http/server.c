@@ -23,6 +23,7 @@ enum {
     HEADERS_MAX_BYTES = 1024 * 1024, /* of memory for each thread */
     STOP_PATIENCE_MS = 1000,
     HELLO_PIECES_MAX = 20000,
+    PIECE_MS = 50, /* what civetweb counts for each */
     THREAD_NAME_BYTES = 16
 };
 
@@ -207,8 +208,8 @@ static struct civetweb_numbers numbers_of(const struct http_server_options *opti
 {
     struct civetweb_numbers n;
     /* Its timeouts must not fire before the deadlines of connection_watch, which know why. Of a
-     * handshake it counts the pieces, 50 ms each: as many as a hello may have bytes. */
-    int64_t request_ms = 2 * options->request_timeout_ms + HELLO_PIECES_MAX * 50;
+     * handshake it counts the pieces: as many as a hello may have bytes. */
+    int64_t request_ms = 2 * options->request_timeout_ms + (int64_t)HELLO_PIECES_MAX * PIECE_MS;
     int64_t idle_ms = options->idle_timeout_ms + request_ms;
     (void)snprintf(n.threads, sizeof(n.threads), "%d", options->connections);
     (void)snprintf(n.headers, sizeof(n.headers), "%zu", options->headers_max_bytes);
