@@ -181,6 +181,14 @@ static struct submitter submit_one(struct group_commit *group, enum group_outcom
     return submitter;
 }
 
+/* Holds the committer at the begin of a batch of this one. */
+static void hold_first(struct group_commit *group, struct fake *fake, struct submitter *first)
+{
+    hold(fake, true);
+    start(first, group, GROUP_DONE);
+    wait_for_arrival(fake);
+}
+
 /* Holds the committer at the begin of a first batch until `count` works wait behind it. */
 static void gather(
     struct group_commit *group, struct fake *fake, struct submitter *submitters,
@@ -188,9 +196,7 @@ static void gather(
 {
     struct submitter first;
 
-    hold(fake, true);
-    start(&first, group, GROUP_DONE);
-    wait_for_arrival(fake);
+    hold_first(group, fake, &first);
     for (int i = 0; i < count; i++) {
         start(&submitters[i], group, outcomes[i]);
         while (group_commit_waiting(group) < (size_t)i + 2)
@@ -328,9 +334,7 @@ static void a_full_queue_refuses_at_once(void **state)
     struct submitter refused;
 
     (void)state;
-    hold(&fake, true);
-    start(&first, group, GROUP_DONE);
-    wait_for_arrival(&fake);
+    hold_first(group, &fake, &first);
     refused = submit_one(group, GROUP_DONE);
     hold(&fake, false);
     pthread_join(first.thread, NULL);
@@ -619,9 +623,7 @@ static void fibers_of_a_loop_share_a_batch(void **state)
 
     (void)state;
     assert_non_null(fibers);
-    hold(&fake, true);
-    start(&first, group, GROUP_DONE);
-    wait_for_arrival(&fake);
+    hold_first(group, &fake, &first);
     for (int i = 0; i < COUNT; i++) {
         submitters[i] =
             (struct submitter){.group = group, .work.outcome = i == 0 ? GROUP_FAILED : GROUP_DONE};
@@ -652,9 +654,7 @@ static void a_fiber_is_told_that_the_queue_is_full(void **state)
 
     (void)state;
     assert_non_null(fibers);
-    hold(&fake, true);
-    start(&first, group, GROUP_DONE);
-    wait_for_arrival(&fake);
+    hold_first(group, &fake, &first);
     assert_int_equal(fibers_add(fibers, submit, &late, 65536), 0);
     fibers_join(fibers);
     assert_int_equal(late.result, -1);
