@@ -2,6 +2,7 @@
 #include "db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -28,8 +29,9 @@ enum {
 };
 
 struct file_identity {
-    dev_t device;
-    ino_t inode;
+    uint32_t device_major;
+    uint32_t device_minor;
+    uint64_t inode;
 };
 
 struct db {
@@ -233,13 +235,19 @@ int db_number(struct db *db, const char *sql, int64_t *number_out, struct error 
     return 0;
 }
 
+/* Not stat(): a file whose times were asked for gets a new one with the next write (Linux 6.13),
+ * and then each sync has its inode to write, too. */
 static bool identify(const char *path, struct file_identity *identity_out)
 {
-    struct stat status;
+    struct statx status;
 
-    if (stat(path, &status) < 0)
+    if (statx(AT_FDCWD, path, 0, STATX_INO, &status) < 0)
         return false;
-    *identity_out = (struct file_identity){.device = status.st_dev, .inode = status.st_ino};
+    *identity_out = (struct file_identity){
+        .device_major = status.stx_dev_major,
+        .device_minor = status.stx_dev_minor,
+        .inode = status.stx_ino,
+    };
     return true;
 }
 
@@ -247,7 +255,8 @@ static bool is_same_file(const char *path, const struct file_identity *identity)
 {
     struct file_identity now;
 
-    return identify(path, &now) && now.device == identity->device && now.inode == identity->inode;
+    return identify(path, &now) && now.device_major == identity->device_major &&
+           now.device_minor == identity->device_minor && now.inode == identity->inode;
 }
 
 bool db_moved(const struct db *db)
