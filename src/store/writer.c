@@ -3,8 +3,6 @@
 
 #include "callbackd/log.h"
 
-enum { CHECKPOINT_PAGES = 1000 }; /* 4 MB: little to copy in one go */
-
 /* Said once when it begins and once when it ends, however many posts fail between. */
 static void note_health(struct writer *writer, bool healthy, const struct error *error)
 {
@@ -173,7 +171,7 @@ static void checkpoint_if_long(struct writer *writer)
     struct error error = {0};
     bool failed;
 
-    if (db_wal_pages(writer->db) < CHECKPOINT_PAGES)
+    if (db_wal_pages(writer->db) < writer->checkpoint_pages)
         return;
     failed = db_checkpoint(writer->db, &error) < 0;
     if (failed && !writer->checkpoint_failed)
