@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dispatcher.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,8 +44,16 @@ static const char *keep_text(struct taken_entry *taken, size_t index, const char
     return taken->texts[index];
 }
 
+/* A batch keeps a CPU busy for many milliseconds, and nobody waits for it as a sender waits for its
+ * answer: after each entry whoever else wants to run goes first. */
+static void give_way(void)
+{
+    (void)sched_yield();
+}
+
 static int copy_entry(void *context, const struct result_entry *entry)
 {
+    give_way();
     struct batch *batch = context;
     struct taken_entry *taken = &batch->entries[batch->copied++];
     taken->entry = *entry;
@@ -138,6 +147,7 @@ static int take_batch(struct state_tx *tx, void *context, struct error *error)
     batch->mismatched = 0;
     batch->failing = NULL;
     for (size_t i = 0; i < batch->count; i++) {
+        give_way();
         struct taken_entry *taken = &batch->entries[i];
         int outcome = taken->refusal != NULL ? set_aside(batch, tx, taken, error)
                                              : take_entry(batch, tx, &taken->entry, error);
