@@ -14,14 +14,13 @@
 
 enum {
     SLOTS = 64, /* more than the statements of either database; a power of two */
-    PAGE_BYTES = 4096,
     WAL_HEADER_BYTES = 32,
-    WAL_FRAME_BYTES = 24 + PAGE_BYTES,
+    WAL_FRAME_HEADER_BYTES = 24,
     BUSY_STEP_US = 200,
     BUSY_LIMIT_MS = 5000,
     JOURNAL_LIMIT_BYTES = 16 * 1024 * 1024,
-    PROGRESS_STEPS = 20000, /* virtual machine steps between looks at the clock */
-    FREE_PAGES_KEPT = 2048, /* 8 MiB stay for what comes next */
+    PROGRESS_STEPS = 20000,            /* virtual machine steps between looks at the clock */
+    FREE_BYTES_KEPT = 8 * 1024 * 1024, /* for what comes next */
     /* https://sqlite.org/walformat.html, "WAL-Index Format" */
     WAL_INDEX_PIECE_BYTES = 32768,
     WAL_INDEX_COPIED_AT = 96, /* nBackfill */
@@ -44,6 +43,7 @@ struct db {
     int64_t busy_until_ms;
     int64_t read_limit_ms;
     int64_t read_until_ms;
+    int64_t page_bytes;
     int wal_pages;
     bool damaged;
     bool copies_in_doubt; /* see copy_anew() */
@@ -69,14 +69,11 @@ int64_t db_last_insert(struct db *db)
     return sqlite3_last_insert_rowid(db->handle);
 }
 
-int db_wal_pages(const struct db *db)
-{
-    return db->wal_pages;
-}
-
 int64_t db_wal_bytes(const struct db *db)
 {
-    return db->wal_pages == 0 ? 0 : WAL_HEADER_BYTES + (int64_t)db->wal_pages * WAL_FRAME_BYTES;
+    if (db->wal_pages == 0)
+        return 0;
+    return WAL_HEADER_BYTES + db->wal_pages * (WAL_FRAME_HEADER_BYTES + db->page_bytes);
 }
 
 static enum error_code error_code_of(int code)
@@ -355,7 +352,7 @@ int db_has_spare(struct db *db, bool *spare_out, struct error *error)
     if (db_number(db, "PRAGMA freelist_count", &free_pages, error) < 0 ||
         db_number(db, "PRAGMA page_count", &all_pages, error) < 0)
         return -1;
-    *spare_out = free_pages > FREE_PAGES_KEPT && free_pages > all_pages / 8;
+    *spare_out = free_pages > FREE_BYTES_KEPT / db->page_bytes && free_pages > all_pages / 8;
     return 0;
 }
 
@@ -373,12 +370,13 @@ int db_shrink(struct db *db, int pages, struct error *error)
 }
 
 /* Only before the first table: they shape the file. */
-static int shape(struct db *db, struct error *error)
+static int shape(struct db *db, const struct schema *schema, struct error *error)
 {
     char sql[128];
 
     snprintf(
-        sql, sizeof sql, "PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL;", PAGE_BYTES);
+        sql, sizeof sql, "PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL;",
+        schema->page_bytes);
     if (db_script(db, sql, error) < 0)
         return -1;
     return db_script(db, "PRAGMA journal_mode = WAL", error);
@@ -428,7 +426,7 @@ static int recognise(struct db *db, const struct db_options *options, struct err
 {
     if (options->use != DB_CREATE)
         return schema_check(db, options->schema, error);
-    if (schema_recognise(db, options->schema, error) < 0 || shape(db, error) < 0)
+    if (schema_recognise(db, options->schema, error) < 0 || shape(db, options->schema, error) < 0)
         return -1;
     return schema_migrate(db, options->schema, error);
 }
@@ -471,7 +469,8 @@ static int open_handle(struct db *db, const struct db_options *options, struct e
 static int open_all(struct db *db, const struct db_options *options, struct error *error)
 {
     if (open_handle(db, options, error) < 0 || recognise(db, options, error) < 0 ||
-        set_up(db, options, error) < 0 || check_mode(db, error) < 0)
+        set_up(db, options, error) < 0 || check_mode(db, error) < 0 ||
+        db_number(db, "PRAGMA page_size", &db->page_bytes, error) < 0)
         return -1;
     if (!identify(db->path, &db->file) || !identify(db->wal_path, &db->wal))
         return error_set_errno(error, ERROR_STORE, errno, "%s", db->wal_path);

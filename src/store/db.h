@@ -64,8 +64,7 @@ bool db_is_damaged(const struct db *db);
 bool db_in_transaction(struct db *db);
 int64_t db_last_insert(struct db *db); /* the rowid */
 
-/* Frames in the WAL after the last commit of this connection. */
-int db_wal_pages(const struct db *db);
+/* Of the WAL, after the last commit of this connection. */
 int64_t db_wal_bytes(const struct db *db);
 /* Copies what can be copied from the WAL without waiting for anybody. After one that failed,
  * whoever does the next one copies all of the WAL again. */

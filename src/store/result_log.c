@@ -15,7 +15,7 @@ enum {
     QUEUE_DEFAULT = 4096,
     REJECTED_WAITING_BYTES = 40 * 1024 * 1024, /* two whole ones and many small ones */
     WRITER_CACHE_KIB = 4096,
-    CHECKPOINT_PAGES = 500, /* 2 MB: some senders wait while they are copied */
+    CHECKPOINT_BYTES = 2 * 1024 * 1024, /* some senders wait while they are copied */
     READER_CACHE_KIB = 1024,
     READERS = 2,
     SPARE_APPENDS = 128,
@@ -74,7 +74,7 @@ static int open_writer(
         .path = log->path,
         .schema = &schema_results,
         .cache_kib = WRITER_CACHE_KIB,
-        .checkpoint_pages = CHECKPOINT_PAGES,
+        .checkpoint_bytes = CHECKPOINT_BYTES,
         .metrics = log->metrics,
         .checkpoint_first = options->checkpoint_at_start,
         .wait_for_store = options->wait_for_store,

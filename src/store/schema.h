@@ -20,6 +20,7 @@ struct schema {
     int32_t application_id; /* four letters, as file(1) shows them */
     const char *const *steps;
     int step_count;
+    int page_bytes;    /* of a new file; one that is there keeps what it has */
     bool has_triggers; /* false: none that a file may have is ever run */
 };
 

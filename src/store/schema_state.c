@@ -200,5 +200,6 @@ const struct schema schema_state = {
     .application_id = 0x63627374, /* "cbst" */
     .steps = steps,
     .step_count = sizeof steps / sizeof steps[0],
+    .page_bytes = 4096, /* its indexes are written here and there */
     .has_triggers = true,
 };

@@ -6,7 +6,7 @@
 enum {
     QUEUE_MAX = 4096,
     WRITER_CACHE_KIB = 8192,
-    CHECKPOINT_PAGES = 1000, /* 4 MB */
+    CHECKPOINT_BYTES = 4 * 1024 * 1024,
     READER_CACHE_KIB = 2048,
     READERS = 3,
     READ_LIMIT_MS = 3000,
@@ -88,7 +88,7 @@ static int open_writer(struct state *state, struct error *error)
         .path = state->path,
         .schema = &schema_state,
         .cache_kib = WRITER_CACHE_KIB,
-        .checkpoint_pages = CHECKPOINT_PAGES,
+        .checkpoint_bytes = CHECKPOINT_BYTES,
         .checkpoint_first = true,
     };
     if (writer_open(&state->writer, error) < 0)

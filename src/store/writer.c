@@ -171,7 +171,7 @@ static void checkpoint_if_long(struct writer *writer)
     struct error error = {0};
     bool failed;
 
-    if (db_wal_pages(writer->db) < writer->checkpoint_pages)
+    if (db_wal_bytes(writer->db) < writer->checkpoint_bytes)
         return;
     failed = db_checkpoint(writer->db, &error) < 0;
     if (failed && !writer->checkpoint_failed)

@@ -32,8 +32,8 @@ struct writer {
     const char *path; /* borrowed */
     const struct schema *schema;
     int cache_kib;
-    int checkpoint_pages; /* the WAL is copied when it has so many, and nobody commits meanwhile */
-    struct metrics *metrics; /* may be NULL: batches, errors and the WAL are counted here */
+    int64_t checkpoint_bytes; /* a WAL so long is copied, and nobody commits meanwhile */
+    struct metrics *metrics;  /* may be NULL: batches, errors and the WAL are counted here */
     /* The WAL is emptied before the first transaction and after each fault: what is there may
      * stand in the page cache alone. */
     bool checkpoint_first;

@@ -2,6 +2,7 @@
 #include "store_fixture.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "db.h"
 #include "faulty_vfs.h"
@@ -9,13 +10,14 @@
 
 static const char *const steps[] = {"CREATE TABLE t (a, b)"};
 static const struct schema schema = {
-    .name = "test", .application_id = 77, .steps = steps, .step_count = 1};
+    .name = "test", .application_id = 77, .steps = steps, .step_count = 1, .page_bytes = 2048};
 
-static struct db *open_for(struct fixture *fixture, enum db_use use, int64_t read_limit_ms)
+static struct db *open_as(
+    struct fixture *fixture, const struct schema *as, enum db_use use, int64_t read_limit_ms)
 {
     const struct db_options options = {
         .path = fixture_path(fixture, "some.db"),
-        .schema = &schema,
+        .schema = as,
         .use = use,
         .cache_kib = 100,
         .read_limit_ms = read_limit_ms,
@@ -26,6 +28,11 @@ static struct db *open_for(struct fixture *fixture, enum db_use use, int64_t rea
     return db;
 }
 
+static struct db *open_for(struct fixture *fixture, enum db_use use, int64_t read_limit_ms)
+{
+    return open_as(fixture, &schema, use, read_limit_ms);
+}
+
 static void settings_are_those_of_the_contract(void **state)
 {
     static const struct {
@@ -33,7 +40,7 @@ static void settings_are_those_of_the_contract(void **state)
         int64_t value;
     } settings[] = {
         {"PRAGMA synchronous", 2},     {"PRAGMA mmap_size", 0},      {"PRAGMA foreign_keys", 1},
-        {"PRAGMA page_size", 4096},    {"PRAGMA cache_size", -100},  {"PRAGMA auto_vacuum", 2},
+        {"PRAGMA page_size", 2048},    {"PRAGMA cache_size", -100},  {"PRAGMA auto_vacuum", 2},
         {"PRAGMA cell_size_check", 1}, {"PRAGMA trusted_schema", 0},
     };
     struct db *db;
@@ -154,9 +161,35 @@ static void the_wal_can_be_emptied(void **state)
     bool busy = true;
 
     assert_int_equal(db_script(db, "INSERT INTO t VALUES (1, 2)", NULL), 0);
-    assert_true(db_wal_bytes(db) > 4096);
+    assert_true(db_wal_bytes(db) > 0);
     assert_int_equal(db_checkpoint_truncate(db, &busy, NULL), 0);
     assert_false(busy);
+    db_close(db);
+}
+
+static off_t wal_size(struct fixture *fixture)
+{
+    struct stat status;
+
+    assert_int_equal(stat(fixture_path(fixture, "some.db-wal"), &status), 0);
+    return status.st_size;
+}
+
+/* Of an earlier version's store. */
+static void a_file_keeps_the_pages_that_it_has(void **state)
+{
+    struct schema of_today = schema;
+    struct db *db = open_for(*state, DB_CREATE, 0);
+    int64_t page_bytes = 0;
+
+    db_close(db);
+    of_today.page_bytes = 8192;
+    db_close(open_as(*state, &of_today, DB_CREATE, 0));
+    db = open_as(*state, &of_today, DB_WRITE, 0);
+    assert_int_equal(db_number(db, "PRAGMA page_size", &page_bytes, NULL), 0);
+    assert_int_equal(page_bytes, 2048);
+    assert_int_equal(db_script(db, "INSERT INTO t VALUES (1, zeroblob(30000))", NULL), 0);
+    assert_int_equal(db_wal_bytes(db), wal_size(*state));
     db_close(db);
 }
 
@@ -231,6 +264,7 @@ int main(void)
         CASE(a_text_that_is_no_id_is_corruption),
         CASE(a_file_that_was_replaced_has_moved),
         CASE(the_wal_can_be_emptied),
+        CASE(a_file_keeps_the_pages_that_it_has),
         CASE(nothing_that_is_not_of_our_schema_is_run),
         CASE(after_a_sync_that_failed_all_is_copied_again),
     };

@@ -5,6 +5,8 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "schema.h"
+
 static void run_sql(struct fixture *fixture, const char *file, const char *sql)
 {
     char *message = NULL;
@@ -187,7 +189,7 @@ static void a_damaged_page_is_found(void **state)
     close_log(fixture);
     file = fopen(fixture_path(fixture, "log/results.db"), "r+");
     assert_non_null(file);
-    fseek(file, -4096 + 8, SEEK_END);
+    fseek(file, -schema_results.page_bytes + 8, SEEK_END);
     for (int i = 0; i < 256; i++)
         fputc(0xa5, file);
     fclose(file);
