@@ -2,6 +2,7 @@
 #include "fiber_context.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <dlfcn.h>
@@ -10,25 +11,43 @@
 
 /* The C library's own: the sanitizer's only adds a warning to standard error, for those that do not
  * tell it of a switch. */
-static int (*swap)(ucontext_t *from, const ucontext_t *to);
+static int (*swap_machines)(ucontext_t *from, const ucontext_t *to);
 
 static void find_swap(void)
 {
     void *library = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    *(void **)&swap = library != NULL ? dlsym(library, "swapcontext") : NULL;
-    if (swap == NULL)
-        swap = swapcontext;
+    *(void **)&swap_machines = library != NULL ? dlsym(library, "swapcontext") : NULL;
+    if (swap_machines == NULL)
+        swap_machines = swapcontext;
+}
+#elif defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+
+static int (*const swap_machines)(ucontext_t *from, const ucontext_t *to) = swapcontext;
+#endif
+
+/* Returns when somebody swaps back. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static void swap(struct fiber_context *from, struct fiber_context *to)
+{
+    (void)swap_machines(&from->machine, &to->machine);
 }
 #else
-static int (*const swap)(ucontext_t *from, const ucontext_t *to) = swapcontext;
-#endif
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
+static void swap(struct fiber_context *from, struct fiber_context *to)
+{
+    if (_setjmp(from->place) != 0)
+        return;
+    if (to->begun)
+        _longjmp(to->place, 1);
+    to->begun = true;
+    (void)setcontext(&to->machine);
+    abort(); /* it came back */
+}
 #endif
 
 void fiber_context_of_thread(struct fiber_context *context)
 {
-    *context = (struct fiber_context){0};
+    *context = (struct fiber_context){.begun = true};
 #if defined(__SANITIZE_ADDRESS__)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, find_swap);
@@ -70,7 +89,7 @@ static void switch_to(struct fiber_context *from, struct fiber_context *to, bool
     __tsan_switch_to_fiber(to->sanitizer, 0);
 #endif
     (void)for_good;
-    (void)swap(&from->machine, &to->machine);
+    swap(from, to);
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(from->sanitizer, NULL, NULL);
 #endif

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From one stack to another: the C library's ucontext, and what sanitizers have to be told of it.
+ * From one stack to another, and what sanitizers have to be told of it. The C library's ucontext
+ * gives a fiber its stack. From then on setjmp and longjmp do, which leave the signal mask alone
+ * (all fibers of a loop have the same): swapcontext sets it by a system call each time. Sanitizers
+ * know only the latter.
  *
  * Threads: both contexts of a switch belong to the calling thread.
  */
 #ifndef CALLBACKD_BASE_FIBER_CONTEXT_H
 #define CALLBACKD_BASE_FIBER_CONTEXT_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <ucontext.h>
 
 struct fiber_context {
-    ucontext_t machine;
+    ucontext_t machine; /* where it begins; for sanitizers, where it goes on */
+    jmp_buf place;      /* where it goes on */
+    bool begun;
     const void *stack; /* NULL: the thread's own, not known yet */
     size_t stack_bytes;
     void *sanitizer; /* its state of what does not run */
