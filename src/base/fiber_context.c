@@ -4,6 +4,11 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#if defined(__USE_FORTIFY_LEVEL) && __USE_FORTIFY_LEVEL > 0 && !defined(__SANITIZE_ADDRESS__) &&   \
+    !defined(__SANITIZE_THREAD__)
+#error "longjmp would be checked (src/base/CMakeLists.txt)"
+#endif
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <dlfcn.h>
 #include <pthread.h>

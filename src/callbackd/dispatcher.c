@@ -15,6 +15,9 @@ enum {
     LARGE_BATCH = 1024, /* costs less for each of them; the rest of the worker waits for it */
     SETTLE_MAX = 256,
     SWEEP_MAX = 256,
+    GIVE_WAY_EACH_NS = 250 * 1000,
+    GAVE_MUCH_NS = 5 * 1000 * 1000,
+    GAVE_MUCH_TIMES = 16,
 };
 
 /* A copy of an entry: it outlives the visit, because reading bodies for conditions must not
@@ -45,16 +48,25 @@ static const char *keep_text(struct taken_entry *taken, size_t index, const char
 }
 
 /* A batch keeps a CPU busy for many milliseconds, and nobody waits for it as a sender waits for its
- * answer: after each entry whoever else wants to run goes first. */
-static void give_way(void)
+ * answer: now and then whoever else wants to run goes first. Where others always want to, that
+ * lasts long (for a nice thread some tenths of a second): then it keeps its own share for much
+ * longer. */
+static void give_way(struct dispatcher *dispatcher)
 {
+    int64_t before_ns = clock_monotonic_ns();
+    if (before_ns < dispatcher->give_way_at_ns)
+        return;
     (void)sched_yield();
+    int64_t after_ns = clock_monotonic_ns();
+    int64_t waited_ns = after_ns - before_ns;
+    dispatcher->give_way_at_ns =
+        after_ns + (waited_ns < GAVE_MUCH_NS ? GIVE_WAY_EACH_NS : GAVE_MUCH_TIMES * waited_ns);
 }
 
 static int copy_entry(void *context, const struct result_entry *entry)
 {
-    give_way();
     struct batch *batch = context;
+    give_way(batch->dispatcher);
     struct taken_entry *taken = &batch->entries[batch->copied++];
     taken->entry = *entry;
     taken->entry.fault = NULL;
@@ -147,8 +159,8 @@ static int take_batch(struct state_tx *tx, void *context, struct error *error)
     batch->mismatched = 0;
     batch->failing = NULL;
     for (size_t i = 0; i < batch->count; i++) {
-        give_way();
         struct taken_entry *taken = &batch->entries[i];
+        give_way(batch->dispatcher);
         int outcome = taken->refusal != NULL ? set_aside(batch, tx, taken, error)
                                              : take_entry(batch, tx, &taken->entry, error);
         if (outcome != 0) {

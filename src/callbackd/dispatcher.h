@@ -23,6 +23,7 @@ struct dispatcher {
     bool is_late;   /* the owner's: a batch is to be large, for much waits */
     bool is_behind; /* the last take found a whole batch, and there may be more */
     bool was_cut;   /* the last take ended with one that it had to set aside: the next is small */
+    int64_t give_way_at_ns; /* monotonic: when it lets others run again */
 };
 
 /* Takes in one batch. *taken_out: entries taken; 0: the cursor is at the end. An entry that can

@@ -356,7 +356,7 @@ int db_has_spare(struct db *db, bool *spare_out, struct error *error)
     return 0;
 }
 
-int db_shrink(struct db *db, int pages, struct error *error)
+int db_shrink(struct db *db, int64_t bytes, struct error *error)
 {
     char sql[64];
     bool spare;
@@ -365,7 +365,8 @@ int db_shrink(struct db *db, int pages, struct error *error)
         return -1;
     if (!spare)
         return 0;
-    snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%d)", pages);
+    snprintf(
+        sql, sizeof sql, "PRAGMA incremental_vacuum(%lld)", (long long)(bytes / db->page_bytes));
     return db_script(db, sql, error);
 }
 

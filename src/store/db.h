@@ -57,7 +57,7 @@ int db_script(struct db *db, const char *sql, struct error *error);
 int db_number(struct db *db, const char *sql, int64_t *number_out, struct error *error);
 
 /* Has the database or its WAL been renamed, removed or replaced under us? Then what is written
- * would go to files that nobody finds again. Two stat() calls. */
+ * would go to files that nobody finds again. Two statx() calls. */
 bool db_moved(const struct db *db);
 /* Has SQLite met content that it never wrote? */
 bool db_is_damaged(const struct db *db);
@@ -73,8 +73,8 @@ int db_checkpoint(struct db *db, struct error *error);
 int db_checkpoint_truncate(struct db *db, bool *busy_out, struct error *error);
 /* Are there so many free pages that some are worth giving back to the file system? */
 int db_has_spare(struct db *db, bool *spare_out, struct error *error);
-/* Gives them back: at most `pages` of them. */
-int db_shrink(struct db *db, int pages, struct error *error);
+/* Gives them back: at most so many bytes. */
+int db_shrink(struct db *db, int64_t bytes, struct error *error);
 
 /* For statement.c: the slot of a kept statement, by the address of its text; NULL: all taken. */
 struct db_slot {

@@ -172,7 +172,7 @@ static int check_by_committer(struct result_log *log, struct error *error)
     return -1;
 }
 
-/* While all is well it costs two stat() calls: a directory that vanished shows before a post
+/* While all is well it costs two statx() calls: a directory that vanished shows before a post
  * has to be refused. */
 int result_log_check(struct result_log *log, struct error *error)
 {

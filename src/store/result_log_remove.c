@@ -11,7 +11,7 @@ enum {
     LOOKED_AT_MIN = 256,
     LIMIT_MAX = 10000,
     BODY_BYTES_MAX = 4 * 1024 * 1024, /* of a slice: freeing pages takes time too */
-    SHRINK_PAGES = 128,
+    SHRINK_BYTES = 512 * 1024,
 };
 
 /* The rows of a slice, oldest first. */
@@ -99,7 +99,7 @@ static int run_removal(struct db *db, struct writer_work *work, struct error *er
             return -1;
         removal->removed += statement_changes(&statement);
     }
-    return db_shrink(db, SHRINK_PAGES, error);
+    return db_shrink(db, SHRINK_BYTES, error);
 }
 
 static int find_slice(
@@ -154,7 +154,7 @@ int result_log_remove(
 static int run_shrinking(struct db *db, struct writer_work *work, struct error *error)
 {
     (void)work;
-    return db_shrink(db, SHRINK_PAGES, error);
+    return db_shrink(db, SHRINK_BYTES, error);
 }
 
 static int has_spare(struct result_log *log, bool *spare_out, struct error *error)

@@ -12,7 +12,7 @@ enum {
     LOOKED_AT_PER_REMOVED = 8,
     LOOKED_AT_MIN = 512,
     LIMIT_MAX = 10000,
-    SHRINK_PAGES = 128,
+    SHRINK_BYTES = 512 * 1024,
     ATTEMPTS_MAX =
         64, /* of a slice: each may have 128 KiB of output, whose pages are to be freed */
 };
@@ -179,7 +179,7 @@ int state_remove(
     if (remove_found(tx->db, &results, delete_result, &removed, error) < 0 ||
         remove_found(tx->db, &runs, delete_run, &removed, error) < 0 ||
         remove_set_aside(tx->db, before_ms, results.limit, &removed, error) < 0 ||
-        db_shrink(tx->db, SHRINK_PAGES, error) < 0)
+        db_shrink(tx->db, SHRINK_BYTES, error) < 0)
         return -1;
     *removed_out = removed;
     return 0;
@@ -216,7 +216,7 @@ static int look_for_spare(struct state_tx *tx, void *context, struct error *erro
 static int shrink(struct state_tx *tx, void *context, struct error *error)
 {
     (void)context;
-    return db_shrink(tx->db, SHRINK_PAGES, error);
+    return db_shrink(tx->db, SHRINK_BYTES, error);
 }
 
 int state_shrink(struct state *state, bool *shrunk_out, struct error *error)

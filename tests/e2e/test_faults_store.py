@@ -165,8 +165,9 @@ def spoil_table(path, table):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         pages = connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name = ?",
                                    (table,)).fetchall()
+        (size,), = connection.execute("PRAGMA page_size")
     for page, in pages:
-        overwrite(path, (page - 1) * 4096, page * 4096)
+        overwrite(path, (page - 1) * size, page * size)
 
 
 def test_damage_that_shows_while_it_runs(daemon):

@@ -130,6 +130,22 @@ static void base64url_has_one_spelling_for_each_value(void **state)
     assert_refused(text_base64url_decode, bytes_of("Zm\0v", 4));
 }
 
+static void base64_knows_no_other_digits(void **state)
+{
+    (void)state;
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    for (int value = 0; value < 256; value++) {
+        char text[] = "Zm9v";
+        text[1] = (char)value;
+        if (value != 0 && strchr(digits, value) != NULL)
+            continue;
+        if (value != '+' && value != '/')
+            assert_refused(text_base64_decode, bytes_of(text, 4));
+        if (value != '-' && value != '_')
+            assert_refused(text_base64url_decode, bytes_of(text, 4));
+    }
+}
+
 static void base64_wants_its_padding_and_no_slack(void **state)
 {
     (void)state;
@@ -244,6 +260,7 @@ int main(void)
         cmocka_unit_test(base64_decodes_the_standard_vectors),
         cmocka_unit_test(every_byte_at_every_place_comes_back),
         cmocka_unit_test(base64url_has_one_spelling_for_each_value),
+        cmocka_unit_test(base64_knows_no_other_digits),
         cmocka_unit_test(base64_wants_its_padding_and_no_slack),
         cmocka_unit_test(base64_fails_when_the_buffer_is_full),
         cmocka_unit_test(percent_encodes_all_but_the_unreserved),

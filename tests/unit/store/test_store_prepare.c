@@ -36,6 +36,26 @@ static void both_databases_are_made_and_private(void **state)
     }
 }
 
+/* https://sqlite.org/fileformat.html, "The Database Header" */
+static int page_bytes(const char *path)
+{
+    unsigned char header[18];
+    FILE *file = fopen(path, "r");
+
+    assert_non_null(file);
+    assert_int_equal(fread(header, 1, sizeof header, file), sizeof header);
+    fclose(file);
+    return header[16] << 8 | header[17];
+}
+
+static void each_database_has_the_pages_that_suit_it(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(page_bytes(path_of(fixture, "log/results.db")), 8192);
+    assert_int_equal(page_bytes(path_of(fixture, "state/state.db")), 4096);
+}
+
 static void a_prepared_store_is_left_as_it_is(void **state)
 {
     struct fixture *fixture = *state;
@@ -108,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(both_databases_are_made_and_private),
+        TEST(each_database_has_the_pages_that_suit_it),
         TEST(a_prepared_store_is_left_as_it_is),
         TEST(a_state_that_is_missing_beside_an_empty_log_is_made),
         TEST(a_state_that_is_missing_beside_results_is_refused),
