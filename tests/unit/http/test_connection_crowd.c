@@ -9,8 +9,9 @@
 #include "connection_accept.h"
 #include "connection_crowd.h"
 #include "listener_takeover.h"
+#include "server_private.h"
 
-enum { THREADS = 8, SLOW = 20, LONG_MS = 120000 };
+enum { THREADS = 8, SLOW = 20, LONG_MS = 120000, PER_CLIENT = 3 };
 
 static const struct config_proxies nobody;
 
@@ -32,7 +33,7 @@ static int set_up(void **state)
 
 static int set_up_narrow(void **state)
 {
-    return set_up_limited(state, 3);
+    return set_up_limited(state, PER_CLIENT);
 }
 
 static int tear_down(void **state)
@@ -186,6 +187,26 @@ static void a_client_with_too_much_under_way_is_turned_away(void **state)
     close_all(held, 3);
 }
 
+static int count_idle(struct connection_watch *watch)
+{
+    int idle = 0;
+    (void)pthread_mutex_lock(&watch->lock);
+    for (size_t fd = 0; fd < watch->used; fd++)
+        idle += crowd_state(watch, (int)fd) == CONNECTION_IDLE;
+    (void)pthread_mutex_unlock(&watch->lock);
+    return idle;
+}
+
+/* A connection is idle some moments after its peer has the answer. */
+static void wait_for_idle(struct fixture *f, int count)
+{
+    int64_t started_ms = clock_monotonic_ms();
+    while (count_idle(&f->server->watch) < count) {
+        assert_in_range(clock_monotonic_ms() - started_ms, 0, LONG_MS / 4);
+        (void)poll(NULL, 0, 1);
+    }
+}
+
 static void its_own_idle_connections_give_way(void **state)
 {
     struct fixture *f = *state;
@@ -194,6 +215,7 @@ static void its_own_idle_connections_give_way(void **state)
         clients[i] = connect_tcp(f->port);
         client_send(&clients[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
         expect_answer(&clients[i], 200, NULL);
+        wait_for_idle(f, i < PER_CLIENT ? i + 1 : PER_CLIENT);
     }
     close_all(clients, THREADS);
 }
