@@ -16,7 +16,7 @@ enum {
     SETTLE_MAX = 256,
     SWEEP_MAX = 256,
     GIVE_WAY_EACH_NS = 250 * 1000,
-    GAVE_MUCH_NS = 5 * 1000 * 1000,
+    GAVE_MUCH_NS = 20 * 1000 * 1000,
     GAVE_MUCH_TIMES = 16,
 };
 
