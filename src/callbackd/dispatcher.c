@@ -9,15 +9,13 @@
 #include "callbackd/ledger.h"
 #include "callbackd/log.h"
 #include "callbackd/text.h"
+#include "precedence.h"
 
 enum {
     BATCH = 256,
     LARGE_BATCH = 1024, /* costs less for each of them; the rest of the worker waits for it */
     SETTLE_MAX = 256,
     SWEEP_MAX = 256,
-    GIVE_WAY_EACH_NS = 250 * 1000,
-    GAVE_MUCH_NS = 20 * 1000 * 1000,
-    GAVE_MUCH_TIMES = 16,
 };
 
 /* A copy of an entry: it outlives the visit, because reading bodies for conditions must not
@@ -47,20 +45,14 @@ static const char *keep_text(struct taken_entry *taken, size_t index, const char
     return taken->texts[index];
 }
 
-/* A batch keeps a CPU busy for many milliseconds, and nobody waits for it as a sender waits for its
- * answer: now and then whoever else wants to run goes first. Where others always want to, that
- * lasts long (for a nice thread some tenths of a second): then it keeps its own share for much
- * longer. */
+/* Between two entries, on whichever thread is at them. */
 static void give_way(struct dispatcher *dispatcher)
 {
     int64_t before_ns = clock_monotonic_ns();
     if (before_ns < dispatcher->give_way_at_ns)
         return;
     (void)sched_yield();
-    int64_t after_ns = clock_monotonic_ns();
-    int64_t waited_ns = after_ns - before_ns;
-    dispatcher->give_way_at_ns =
-        after_ns + (waited_ns < GAVE_MUCH_NS ? GIVE_WAY_EACH_NS : GAVE_MUCH_TIMES * waited_ns);
+    dispatcher->give_way_at_ns = precedence_give_way_at_ns(before_ns, clock_monotonic_ns());
 }
 
 static int copy_entry(void *context, const struct result_entry *entry)

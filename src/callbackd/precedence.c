@@ -32,6 +32,14 @@ bool precedence_is_late(const struct precedence *precedence)
     return precedence->is_late;
 }
 
+int64_t precedence_give_way_at_ns(int64_t before_ns, int64_t after_ns)
+{
+    int64_t waited_ns = after_ns - before_ns;
+    if (waited_ns < PRECEDENCE_GAVE_MUCH_NS)
+        return after_ns + PRECEDENCE_GIVE_WAY_EACH_NS;
+    return after_ns + PRECEDENCE_GAVE_MUCH_TIMES * waited_ns;
+}
+
 int64_t precedence_rest_ms(const struct precedence *precedence, int64_t took_ms)
 {
     if (!precedence->is_busy || took_ms < 0)

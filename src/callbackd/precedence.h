@@ -19,6 +19,9 @@ enum {
     PRECEDENCE_HOLD_MS = 200,          /* how long it holds back before it decides a batch more */
     PRECEDENCE_REST_MAX_MS = 50,       /* of hooks, after a round */
     PRECEDENCE_BUSY_PER_SECOND = 4000, /* fewer posts leave enough of two cores for both */
+    PRECEDENCE_GIVE_WAY_EACH_NS = 250 * 1000,
+    PRECEDENCE_GAVE_MUCH_NS = 20 * 1000 * 1000,
+    PRECEDENCE_GAVE_MUCH_TIMES = 16,
 };
 
 /* Starts as zeros. */
@@ -43,6 +46,12 @@ int64_t precedence_wait_ms(struct precedence *precedence, const struct precedenc
 /* Whether it has been behind for PRECEDENCE_LAG_MAX_MS and has not caught up: as of the last call
  * of precedence_wait_ms(). */
 bool precedence_is_late(const struct precedence *precedence);
+
+/* A batch keeps a CPU busy for many milliseconds, so between two entries it gives way now and then
+ * to whoever else wants to run. When it is to do so again (monotonic), if that lasted from `before`
+ * to `after`: where others always want to, it lasts some tenths of a second for a thread that is
+ * nice, which then keeps its own share for much longer. */
+int64_t precedence_give_way_at_ns(int64_t before_ns, int64_t after_ns);
 
 /* How long hooks are to rest after a round of ends, starts and their transaction that took so
  * long; 0: not at all. */

@@ -101,6 +101,25 @@ static void hooks_rest_as_long_as_they_took_while_posts_come_fast(void **state)
     assert_int_equal(precedence_rest_ms(&worker.precedence, 7), 0);
 }
 
+static void gives_way_often_but_not_where_that_lasts(void **state)
+{
+    (void)state;
+    const int64_t began_ns = INT64_C(1000000000);
+    const int64_t shortly_ns = began_ns + 1000;
+    const int64_t much_ns = began_ns + PRECEDENCE_GAVE_MUCH_NS;
+    assert_int_equal(
+        precedence_give_way_at_ns(began_ns, shortly_ns), shortly_ns + PRECEDENCE_GIVE_WAY_EACH_NS);
+    assert_int_equal(
+        precedence_give_way_at_ns(began_ns, much_ns - 1),
+        much_ns - 1 + PRECEDENCE_GIVE_WAY_EACH_NS);
+    /* A tenth of its time at most is others', however much they want. */
+    for (int64_t waited_ns = PRECEDENCE_GAVE_MUCH_NS; waited_ns < began_ns; waited_ns *= 2) {
+        int64_t ended_ns = began_ns + waited_ns;
+        int64_t kept_ns = precedence_give_way_at_ns(began_ns, ended_ns) - ended_ns;
+        assert_true(kept_ns >= 9 * waited_ns);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +130,7 @@ int main(void)
         cmocka_unit_test(takes_no_moment_for_a_rate),
         cmocka_unit_test(an_old_total_is_no_rate),
         cmocka_unit_test(hooks_rest_as_long_as_they_took_while_posts_come_fast),
+        cmocka_unit_test(gives_way_often_but_not_where_that_lasts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
