@@ -169,24 +169,6 @@ static void expect_turned_away(uint16_t port)
     client_close(&c);
 }
 
-static void a_client_with_too_much_under_way_is_turned_away(void **state)
-{
-    struct fixture *f = *state;
-    struct client held[3];
-    begin_all(held, 3, f->port, "GET /block HTTP/1.1\r\nHost: x\r\n\r\n");
-    fixture_wait_blocked(f, 3);
-    expect_turned_away(f->port);
-    struct client local = connect_unix(f->unix_path); /* another client */
-    client_send(&local, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect_answer(&local, 200, NULL);
-    client_close(&local);
-    fixture_release(f);
-    for (int i = 0; i < 3; i++)
-        expect_answer(&held[i], 200, NULL);
-    expect_service(f); /* they are idle now */
-    close_all(held, 3);
-}
-
 static int count_idle(struct connection_watch *watch)
 {
     int idle = 0;
@@ -205,6 +187,25 @@ static void wait_for_idle(struct fixture *f, int count)
         assert_in_range(clock_monotonic_ms() - started_ms, 0, LONG_MS / 4);
         (void)poll(NULL, 0, 1);
     }
+}
+
+static void a_client_with_too_much_under_way_is_turned_away(void **state)
+{
+    struct fixture *f = *state;
+    struct client held[3];
+    begin_all(held, 3, f->port, "GET /block HTTP/1.1\r\nHost: x\r\n\r\n");
+    fixture_wait_blocked(f, 3);
+    expect_turned_away(f->port);
+    struct client local = connect_unix(f->unix_path); /* another client */
+    client_send(&local, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(&local, 200, NULL);
+    client_close(&local);
+    fixture_release(f);
+    for (int i = 0; i < 3; i++)
+        expect_answer(&held[i], 200, NULL);
+    wait_for_idle(f, PER_CLIENT);
+    expect_service(f);
+    close_all(held, 3);
 }
 
 static void its_own_idle_connections_give_way(void **state)
