@@ -65,6 +65,5 @@ const struct schema schema_results = {
     .application_id = 0x63626c67, /* "cblg" */
     .steps = steps,
     .step_count = sizeof steps / sizeof steps[0],
-    .page_bytes =
-        8192, /* posts come in order and fill them: half as many to write, sync and copy */
+    .page_bytes = 8192, /* posts come in order and fill them: half as many to write */
 };

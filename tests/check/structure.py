@@ -45,6 +45,7 @@ THIRD_PARTY = {
     "pcre2.h": {"config", "hooks"},
     "systemd/sd-daemon.h": {"callbackd"},
     "seccomp.h": {"callbackd"},
+    "setjmp.h": {"base"},
     "ucontext.h": {"base"},
 }
 # Writable variables with static storage, and why each is needed: (room, object, symbol).
