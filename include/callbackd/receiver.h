@@ -29,7 +29,7 @@ struct receiver_options {
 struct receiver *receiver_start(const struct receiver_options *options, struct error *error);
 /* Stops accepting; open connections are told to close with their next answer. */
 void receiver_drain(struct receiver *receiver);
-/* Connections that are open, idle ones included. */
+/* Connections that are open, idle ones included. 0 after receiver_drain: there will be none. */
 int64_t receiver_connections(const struct receiver *receiver);
 /* Requests that are being read or answered. */
 int64_t receiver_requests(const struct receiver *receiver);

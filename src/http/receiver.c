@@ -258,7 +258,7 @@ int64_t receiver_connections(const struct receiver *receiver)
 {
     int64_t open = 0;
     for (size_t i = 0; i < receiver->group_count; i++)
-        open += atomic_load(&receiver->groups[i].connections);
+        open += http_server_connections(receiver->groups[i].server);
     return open;
 }
 

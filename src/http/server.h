@@ -81,7 +81,8 @@ int http_server_set_tls(
 /* Stop accepting; from now on each answer says `Connection: close`. Returns at once; the
  * sockets go on listening for whoever else holds them. */
 void http_server_drain(struct http_server *server);
-/* Open connections, idle ones included. */
+/* Open connections, idle ones included, and those that are just being accepted: with none after
+ * http_server_drain there will be none. */
 int64_t http_server_connections(const struct http_server *server);
 /* Ends all connections, waits for handlers that run, frees. NULL is allowed. */
 void http_server_stop(struct http_server *server);

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What a process runs out of, and a clock that jumps (docs/RELIABILITY.md, "Faults")."""
+import concurrent.futures
 import contextlib
 import datetime
 import errno
 import os
 import resource
+import signal
 import time
 
 import pytest
@@ -152,6 +154,23 @@ def test_connections_beyond_the_descriptors_wait(daemon, broken):
     posts.send_again()
     assert daemon.child(RECEIVER) == receiver
     assert len(lines(daemon, BEGINS)) == len(lines(daemon, ENDS)) == 1
+    posts.check()
+
+
+@pytest.mark.parametrize("listener", [PLAIN, TLS], ids=["plain", "tls"])
+def test_a_connection_that_is_just_accepted_is_served_at_a_reload(daemon, broken, listener):
+    """Nobody else has it: a sender that posts once would lose its result."""
+    daemon.start()
+    posts = Posts(daemon, listener)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        with broken.during(faults.ACCEPT, effect=faults.HOLD, count=1):
+            status = pool.submit(posts.status)
+            wait_for("its connection is accepted", lambda: broken.struck)
+            os.kill(daemon.pid, signal.SIGHUP)
+            wait_for("its receiver is to end", lambda: lines(daemon, "msg=draining"))
+        assert status.result() == 200
+    drains, = lines(daemon, "msg=draining")
+    assert drains.endswith("connections=1")
     posts.check()
 
 

@@ -8,6 +8,7 @@
  *   (NAME.durable): bytes get there by a sync that succeeds. A sync that fails takes
  *   what it should have written away from the disk for good, as Linux does: the next
  *   one says that all is well. Put in the place of the files, that is a power cut;
+ * - a connection that was accepted is held back;
  * - a receiver tries what it must not, as somebody who has taken it over would;
  * - the wall clock is another one;
  * - the n-th allocation fails (not under sanitizers, which have their own).
@@ -38,11 +39,19 @@
 #include <unistd.h>
 
 /* In the order of faults.py. */
-enum call { CALL_WRITE, CALL_SYNC, CALL_TRUNCATE, CALL_OPEN, CALL_READ, CALL_ALLOCATE, CALLS };
+enum call {
+    CALL_WRITE,
+    CALL_SYNC,
+    CALL_TRUNCATE,
+    CALL_OPEN,
+    CALL_READ,
+    CALL_ALLOCATE,
+    CALL_ACCEPT
+};
 enum role { ROLE_SUPERVISOR = 1, ROLE_RECEIVER = 2, ROLE_WORKER = 4 };
 enum file { FILE_NONE, FILE_LOG = 1, FILE_LOG_WAL = 2, FILE_STATE = 4, FILE_STATE_WAL = 8 };
 enum { FDS_MAX = 4096, RANGES_MAX = 16384, NS_PER_S = 1000000000 };
-enum effect { EFFECT_FAIL, EFFECT_DELAY, EFFECT_LIE };
+enum effect { EFFECT_FAIL, EFFECT_DELAY, EFFECT_LIE, EFFECT_HOLD };
 enum attempt {
     ATTEMPT_NONE,
     ATTEMPT_EXECUTE,
@@ -129,7 +138,7 @@ static bool strikes(enum call call, int64_t file)
 
     if (control == NULL || atomic_load(&control->armed) != call ||
         (control->roles & (int64_t)role) == 0 ||
-        (call != CALL_ALLOCATE && (control->files & file) == 0))
+        (file != FILE_NONE && (control->files & file) == 0))
         return false;
     number = atomic_fetch_add(&control->seen, 1) + 1;
     if (number < control->first || number > control->last)
@@ -144,6 +153,14 @@ static void delay(void)
         .tv_sec = control->delay_us / 1000000, .tv_nsec = control->delay_us % 1000000 * 1000};
 
     (void)nanosleep(&time, NULL);
+}
+
+static void hold(enum call call)
+{
+    const struct timespec millisecond = {.tv_nsec = 1000000};
+
+    while (atomic_load(&control->armed) == call)
+        (void)nanosleep(&millisecond, NULL);
 }
 
 /* ---- what is forbidden ---- */
@@ -448,6 +465,17 @@ int ftruncate64(int fd, off64_t length)
     return truncate_file(fd, length);
 }
 
+/* ---- connections ---- */
+
+int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict length, int flags)
+{
+    int accepted = (int)syscall(SYS_accept4, fd, address, length, flags);
+
+    if (accepted >= 0 && strikes(CALL_ACCEPT, FILE_NONE))
+        hold(CALL_ACCEPT);
+    return accepted;
+}
+
 /* ---- the clock ---- */
 
 static int64_t offset_ns(clockid_t clock)
@@ -504,7 +532,7 @@ void *__libc_realloc(void *memory, size_t size);
 
 static bool no_memory(void)
 {
-    if (!strikes(CALL_ALLOCATE, 0))
+    if (!strikes(CALL_ALLOCATE, FILE_NONE))
         return false;
     errno = ENOMEM;
     return true;

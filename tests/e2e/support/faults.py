@@ -17,10 +17,10 @@ import tempfile
 
 from . import build
 
-WRITE, SYNC, TRUNCATE, OPEN, READ, ALLOCATE = range(6)
+WRITE, SYNC, TRUNCATE, OPEN, READ, ALLOCATE, ACCEPT = range(7)
 SUPERVISOR, RECEIVER, WORKER = 1, 2, 4
 LOG, STATE = 1 | 2, 4 | 8  # the database and its write-ahead file
-FAIL, DELAY, LIE = range(3)
+FAIL, DELAY, LIE, HOLD = range(4)
 FOR_EVER = 2**62
 DAY_S = 86400
 # What a receiver can be made to try.
@@ -71,6 +71,8 @@ class Faults:
         return struct.unpack_from("q", self.memory, 8 * FIELDS.index(field))[0]
 
     # ---- calls ----
+
+    # HOLD lasts until the end of it; ACCEPT knows nothing else.
 
     def arm(self, call, error=errno.EIO, first=1, count=FOR_EVER, roles=RECEIVER, files=LOG,
             effect=FAIL, delay_s=0):
