@@ -240,7 +240,7 @@ int dispatcher_take(struct dispatcher *dispatcher, int *taken_out, struct error 
 {
     struct batch batch = {
         .dispatcher = dispatcher,
-        .limit = dispatcher->is_late && !dispatcher->was_cut ? LARGE_BATCH : BATCH,
+        .limit = dispatcher->has_much && !dispatcher->was_cut ? LARGE_BATCH : BATCH,
         .now_ms = clock_wall_ms(),
     };
     int64_t cursor = 0;

@@ -20,7 +20,7 @@ struct dispatcher {
     struct result_log *log;
     struct hook_engine *engine;
     struct metrics *metrics;
-    bool is_late;   /* the owner's: a batch is to be large, for much waits */
+    bool has_much;  /* the owner's: a batch is to be large */
     bool is_behind; /* the last take found a whole batch, and there may be more */
     bool was_cut;   /* the last take ended with one that it had to set aside: the next is small */
     int64_t give_way_at_ns; /* monotonic: when it lets others run again */

@@ -9,6 +9,8 @@ static void look(struct precedence *precedence, const struct precedence_view *vi
     if (took_ms < PRECEDENCE_LOOK_MS)
         return;
     precedence->is_busy = accepted * 1000 >= took_ms * PRECEDENCE_BUSY_PER_SECOND;
+    if (precedence->is_busy)
+        precedence->busy_at_ms = view->now_ms;
     precedence->accepted = view->accepted;
     precedence->looked_ms = view->now_ms;
 }
@@ -16,20 +18,24 @@ static void look(struct precedence *precedence, const struct precedence_view *vi
 int64_t precedence_wait_ms(struct precedence *precedence, const struct precedence_view *view)
 {
     look(precedence, view);
+    bool goes_on = view->now_ms - precedence->busy_at_ms < PRECEDENCE_QUIET_MS;
+    precedence->lasts = precedence->lasts && goes_on;
     if (!view->is_behind) {
+        precedence->lasts = precedence->lasts || (precedence->is_late && goes_on);
         precedence->behind_since_ms = 0;
         precedence->is_late = false;
-        return 0;
+        return precedence->lasts ? PRECEDENCE_GATHER_MS : 0;
     }
     if (precedence->behind_since_ms == 0)
         precedence->behind_since_ms = view->now_ms;
     precedence->is_late = view->now_ms - precedence->behind_since_ms >= PRECEDENCE_LAG_MAX_MS;
-    return precedence->is_busy && !precedence->is_late ? PRECEDENCE_HOLD_MS : 0;
+    bool holds_back = precedence->is_busy && !precedence->is_late && !precedence->lasts;
+    return holds_back ? PRECEDENCE_HOLD_MS : 0;
 }
 
-bool precedence_is_late(const struct precedence *precedence)
+bool precedence_has_much(const struct precedence *precedence)
 {
-    return precedence->is_late;
+    return precedence->is_late || precedence->lasts;
 }
 
 int64_t precedence_give_way_at_ns(int64_t before_ns, int64_t after_ns)

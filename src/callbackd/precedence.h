@@ -3,9 +3,10 @@
  * Whom the machine is for when there is too much for both: taking posts goes before deciding
  * them, for a sender posts once, and what is in the log can wait. While posts come faster than
  * they are decided, the worker holds back; but when it has been behind for
- * PRECEDENCE_LAG_MAX_MS it takes its share, until it has caught up. Hooks rest while posts come
- * fast, as long as their last round took. Below that load neither ever waits. Threads: the
- * worker's.
+ * PRECEDENCE_LAG_MAX_MS it takes its share. Once it has caught up, it keeps up, and gathers what
+ * comes in PRECEDENCE_GATHER_MS: a load that lasts is no burst to be let through. Hooks rest while
+ * posts come fast, as long as their last round took. Below that load neither ever waits. Threads:
+ * the worker's.
  */
 #ifndef CALLBACKD_PRECEDENCE_H
 #define CALLBACKD_PRECEDENCE_H
@@ -17,6 +18,8 @@ enum {
     PRECEDENCE_LAG_MAX_MS = 3000,
     PRECEDENCE_LOOK_MS = 50,           /* the shortest time over which a rate is one */
     PRECEDENCE_HOLD_MS = 200,          /* how long it holds back before it decides a batch more */
+    PRECEDENCE_GATHER_MS = 50,         /* between batches, in a load that lasts */
+    PRECEDENCE_QUIET_MS = 1000,        /* without fast ones: then it is over */
     PRECEDENCE_REST_MAX_MS = 50,       /* of hooks, after a round */
     PRECEDENCE_BUSY_PER_SECOND = 4000, /* fewer posts leave enough of two cores for both */
     PRECEDENCE_GIVE_WAY_EACH_NS = 250 * 1000,
@@ -28,9 +31,11 @@ enum {
 struct precedence {
     int64_t accepted;        /* posts, as of the last look */
     int64_t looked_ms;       /* monotonic */
+    int64_t busy_at_ms;      /* monotonic: the last look before which posts came fast */
     int64_t behind_since_ms; /* monotonic; 0: it is not */
     bool is_busy;            /* posts came fast before the last look */
-    bool is_late;
+    bool is_late;            /* it has been behind for too long, and has not caught up */
+    bool lasts;              /* the load: it was late in it */
 };
 
 /* What is to be seen after a batch. */
@@ -40,12 +45,12 @@ struct precedence_view {
     bool is_behind;   /* there was more to decide than a batch */
 };
 
-/* How long to hold back from deciding more; 0: not at all. */
+/* How long to wait before it decides more; 0: not at all. */
 int64_t precedence_wait_ms(struct precedence *precedence, const struct precedence_view *view);
 
-/* Whether it has been behind for PRECEDENCE_LAG_MAX_MS and has not caught up: as of the last call
- * of precedence_wait_ms(). */
-bool precedence_is_late(const struct precedence *precedence);
+/* Whether a batch is to be large: it is late, or the load lasts. As of the last call of
+ * precedence_wait_ms(). */
+bool precedence_has_much(const struct precedence *precedence);
 
 /* A batch keeps a CPU busy for many milliseconds, so between two entries it gives way now and then
  * to whoever else wants to run. When it is to do so again (monotonic), if that lasted from `before`

@@ -292,7 +292,7 @@ static void hold_back(struct worker *worker)
         .is_behind = worker->dispatcher.is_behind,
     };
     worker->take_at_ms = view.now_ms + precedence_wait_ms(&worker->precedence, &view);
-    worker->dispatcher.is_late = precedence_is_late(&worker->precedence);
+    worker->dispatcher.has_much = precedence_has_much(&worker->precedence);
 }
 
 static int take(struct worker *worker, int *taken_out, struct error *error)

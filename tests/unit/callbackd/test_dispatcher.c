@@ -257,7 +257,7 @@ static void a_result_is_settled_however_many_younger_ones_wait(void **state)
     assert_false(look_at(f, seq).pending);
 }
 
-static void takes_a_larger_batch_when_it_is_late(void **state)
+static void takes_a_larger_batch_when_there_is_much(void **state)
 {
     struct fixture *f = *state;
     struct error error = {0};
@@ -269,7 +269,7 @@ static void takes_a_larger_batch_when_it_is_late(void **state)
     assert_in_range(taken, 1, MORE_THAN_A_SLICE - 1);
     assert_true(f->dispatcher.is_behind);
     int first = taken;
-    f->dispatcher.is_late = true;
+    f->dispatcher.has_much = true;
     assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), 0);
     assert_int_equal(taken, 2 * MORE_THAN_A_SLICE - first);
     assert_false(f->dispatcher.is_behind);
@@ -323,7 +323,7 @@ static void a_batch_ends_with_the_entry_that_it_had_to_set_aside(void **state)
     for (int i = 0; i < 2 * MORE_THAN_A_SLICE; i++)
         receive(f, id_new());
     assert_int_equal(state_write(f->state, insert_impostor, &poison, &error), 0);
-    f->dispatcher.is_late = true;
+    f->dispatcher.has_much = true;
     assert_int_equal(dispatcher_take(&f->dispatcher, &taken, &error), 0);
     assert_int_equal(taken, 2);
     assert_true(f->dispatcher.is_behind);
@@ -410,7 +410,7 @@ int main(void)
             a_batch_ends_with_the_entry_that_it_had_to_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             what_was_undone_and_repeated_is_counted_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(takes_a_larger_batch_when_it_is_late, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(takes_a_larger_batch_when_there_is_much, set_up, tear_down),
         cmocka_unit_test_setup_teardown(jobs_of_what_is_settled_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_row_that_is_not_ours_is_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_that_is_gone_sets_nothing_aside, set_up, tear_down),

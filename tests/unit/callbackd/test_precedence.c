@@ -56,19 +56,59 @@ static void decides_what_has_come_once_few_come(void **state)
     assert_int_equal(batch_after(&worker, 1, FAST, true), 0);
 }
 
-static void takes_its_share_once_it_is_late_until_it_has_caught_up(void **state)
+/* Held back for as long as it may be. */
+static struct worker become_late(void)
 {
-    (void)state;
     struct worker worker = begin();
     for (int64_t ms = 0; ms < PRECEDENCE_LAG_MAX_MS; ms += 100)
         assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
-    assert_false(precedence_is_late(&worker.precedence));
+    assert_false(precedence_has_much(&worker.precedence));
+    assert_int_equal(batch_after(&worker, 100, FAST, true), 0);
+    assert_true(precedence_has_much(&worker.precedence));
+    return worker;
+}
+
+static void takes_its_share_once_it_is_late(void **state)
+{
+    (void)state;
+    struct worker worker = become_late();
     for (int i = 0; i < 100; i++)
         assert_int_equal(batch_after(&worker, 100, FAST, true), 0);
-    assert_true(precedence_is_late(&worker.precedence));
-    assert_int_equal(batch_after(&worker, 100, FAST, false), 0);
-    assert_false(precedence_is_late(&worker.precedence));
+    assert_true(precedence_has_much(&worker.precedence));
+}
+
+static void keeps_up_with_a_load_that_lasts(void **state)
+{
+    (void)state;
+    struct worker worker = become_late();
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(batch_after(&worker, 100, FAST, false), PRECEDENCE_GATHER_MS);
+        assert_int_equal(batch_after(&worker, 100, FAST, true), 0);
+        assert_true(precedence_has_much(&worker.precedence));
+        /* A pause of the senders is not its end. */
+        assert_int_equal(batch_after(&worker, PRECEDENCE_QUIET_MS / 2, 0, true), 0);
+    }
+}
+
+static void lets_the_next_burst_through_once_the_load_is_over(void **state)
+{
+    (void)state;
+    struct worker worker = become_late();
+    assert_int_equal(batch_after(&worker, 100, FAST, false), PRECEDENCE_GATHER_MS);
+    assert_int_equal(batch_after(&worker, PRECEDENCE_QUIET_MS, SLOW, false), 0);
+    assert_false(precedence_has_much(&worker.precedence));
     assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
+}
+
+static void is_late_until_it_has_caught_up_though_the_load_is_over(void **state)
+{
+    (void)state;
+    struct worker worker = become_late();
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(batch_after(&worker, PRECEDENCE_QUIET_MS, SLOW, true), 0);
+    assert_true(precedence_has_much(&worker.precedence));
+    assert_int_equal(batch_after(&worker, 100, SLOW, false), 0);
+    assert_false(precedence_has_much(&worker.precedence));
 }
 
 static void takes_no_moment_for_a_rate(void **state)
@@ -126,7 +166,10 @@ int main(void)
         cmocka_unit_test(holds_back_while_posts_come_faster_than_it_decides),
         cmocka_unit_test(never_waits_while_it_keeps_up),
         cmocka_unit_test(decides_what_has_come_once_few_come),
-        cmocka_unit_test(takes_its_share_once_it_is_late_until_it_has_caught_up),
+        cmocka_unit_test(takes_its_share_once_it_is_late),
+        cmocka_unit_test(keeps_up_with_a_load_that_lasts),
+        cmocka_unit_test(lets_the_next_burst_through_once_the_load_is_over),
+        cmocka_unit_test(is_late_until_it_has_caught_up_though_the_load_is_over),
         cmocka_unit_test(takes_no_moment_for_a_rate),
         cmocka_unit_test(an_old_total_is_no_rate),
         cmocka_unit_test(hooks_rest_as_long_as_they_took_while_posts_come_fast),
