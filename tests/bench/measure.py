@@ -281,6 +281,7 @@ def main():
     parser.add_argument("--only", action="append", choices=list(GROUPS))
     parser.add_argument("--rounds", type=int)
     arguments = parser.parse_args()
+    processes.end_on_sigterm()
     plan = dict(SHORT if arguments.short else FULL)
     if arguments.rounds:
         plan["rounds"] = plan["large_rounds"] = arguments.rounds

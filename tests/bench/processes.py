@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What processes use, read from /proc."""
+"""What processes use, read from /proc; and that they end with the one that started them."""
 import os
 import pathlib
+import signal
+import sys
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -55,3 +57,8 @@ def pss_bytes(pids):
             if line.startswith(b"Pss:"):
                 total += int(line.split()[1]) * 1024
     return total
+
+
+def end_on_sigterm():
+    """As on Ctrl-C: what was started is ended where it was started."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path += [str(ROOT / "tests/e2e"), str(ROOT / "tests/bench")]
 
 import machine  # noqa: E402 (tests/bench)
+import processes  # noqa: E402
 
 MIB = 2**20
 
@@ -23,6 +24,7 @@ def say(text):
 
 def arguments(description, **others):
     """`--out FILE` and an option for each of `others`, of its default's type."""
+    processes.end_on_sigterm()
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", type=pathlib.Path, help="the outcome is added here, a JSON line")
     for name, default in others.items():
