@@ -6,6 +6,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 /* A passphrase cannot be asked for; without this OpenSSL would try at the terminal. */
@@ -54,6 +55,29 @@ static X509 *read_chain(const struct config_secrets *secrets, int *count_out)
     }
     *count_out = broken ? -1 : count;
     return first;
+}
+
+/* Of a chain that can be read: what OpenSSL's security level refuses, a receiver could not start
+ * with. NULL: nothing. */
+static const char *refusal_of(const struct config_secrets *secrets)
+{
+    BIO *bio = open_pem(secrets);
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    X509 *certificate = NULL;
+    bool asked = false;
+    bool taken = bio != NULL && context != NULL;
+    for (int i = 0; taken && (certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, &asked));
+         i++) {
+        ERR_clear_error();
+        taken = (i == 0 ? SSL_CTX_use_certificate(context, certificate)
+                        : (int)SSL_CTX_add1_chain_cert(context, certificate)) == 1;
+        X509_free(certificate);
+    }
+    const char *reason = taken ? NULL : ERR_reason_error_string(ERR_peek_last_error());
+    SSL_CTX_free(context);
+    BIO_free(bio);
+    ERR_clear_error();
+    return taken || reason ? reason : "refused";
 }
 
 static EVP_PKEY *read_key(const struct config_secrets *secrets, bool *encrypted_out)
@@ -106,6 +130,18 @@ static X509 *check_certificate(
     return certificate;
 }
 
+static void check_strength(
+    struct config_reader *reader, const struct config_place *place,
+    const struct config_secrets *secrets)
+{
+    const char *refusal = refusal_of(secrets);
+    if (refusal)
+        config_problem(
+            reader, place,
+            "OpenSSL does not take it: %s (make another, of a key of 2048 bits RSA or P-256)",
+            refusal);
+}
+
 static void check_pair(
     struct config_reader *reader, const struct config_place *key_place,
     const struct config_secrets *private_key, const X509 *certificate)
@@ -135,8 +171,10 @@ void config_finish_tls(struct config_reader *reader, const struct config_place *
         return;
     const struct config_place certificate_place = config_member(place, "certificate");
     X509 *certificate = check_certificate(reader, &certificate_place, &tls->certificate);
-    if (certificate)
+    if (certificate) {
         check_times(reader, &certificate_place, certificate);
+        check_strength(reader, &certificate_place, &tls->certificate);
+    }
     const struct config_place key_place = config_member(place, "private_key");
     check_pair(reader, &key_place, &tls->private_key, certificate);
     X509_free(certificate);
@@ -153,8 +191,10 @@ void config_check_http_tls(
     const struct config_place key_place = config_member(place, "private_key_file");
     const struct config_place ca_place = config_member(place, "ca_file");
     X509 *certificate = check_certificate(reader, &certificate_place, &http->certificate);
-    if (certificate)
+    if (certificate) {
         check_times(reader, &certificate_place, certificate);
+        check_strength(reader, &certificate_place, &http->certificate);
+    }
     check_pair(reader, &key_place, &http->private_key, certificate);
     X509_free(certificate);
     X509_free(check_certificate(reader, &ca_place, &http->ca));

@@ -79,6 +79,34 @@ static void times_are_checked(void **state)
     }
 }
 
+/* OpenSSL's security level 2, which Debian sets: a receiver could not start with it. */
+static void a_key_that_is_too_weak_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *weak = EVP_RSA_gen(1024);
+    X509 *certificate = fixture_certificate(weak, -60, FIXTURE_DAY);
+    fixture_write_certificate(f, "server.pem", certificate, 0644);
+    fixture_write_key(f, "server.key", weak, NULL);
+    assert_false(fixture_load(f, (struct parts){.listen = WITH_TLS(PAIR)}));
+    expect_only_problem(f, 2, "listen[0].tls.certificate", "does not take it: ee key too small");
+    X509_free(certificate);
+    EVP_PKEY_free(weak);
+}
+
+static void a_link_of_the_chain_that_is_too_weak_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *weak = EVP_RSA_gen(1024);
+    X509 *issuer = fixture_certificate(weak, -60, FIXTURE_DAY);
+    fixture_tls(f);
+    expect_taken(f, (struct parts){.listen = WITH_TLS(PAIR)});
+    fixture_write_certificate(f, "server.pem", issuer, 0644); /* behind the first one */
+    assert_false(fixture_load(f, (struct parts){.listen = WITH_TLS(PAIR)}));
+    expect_only_problem(f, 2, "listen[0].tls.certificate", "does not take it: ca key too small");
+    X509_free(issuer);
+    EVP_PKEY_free(weak);
+}
+
 static void what_is_no_pem_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -152,6 +180,8 @@ int main(void)
         WITH_FIXTURE(a_key_of_another_certificate_is_refused),
         WITH_FIXTURE(a_key_with_a_passphrase_is_refused_without_asking),
         WITH_FIXTURE(times_are_checked),
+        WITH_FIXTURE(a_key_that_is_too_weak_is_refused),
+        WITH_FIXTURE(a_link_of_the_chain_that_is_too_weak_is_refused),
         WITH_FIXTURE(what_is_no_pem_is_refused),
         WITH_FIXTURE(a_broken_link_in_the_chain_is_refused),
         WITH_FIXTURE(a_certificate_may_be_public_and_a_key_may_not),
