@@ -107,6 +107,8 @@ int child_start(
         .control_fd = sockets[0],
         .generation = generation,
         .started_at_ms = clock_monotonic_ms(),
+        .drain_ms =
+            offer->config->limits.idle_timeout_ms + offer->config->limits.request_timeout_ms,
     };
     /* A child that died meanwhile is seen as such: by its SIGCHLD, not here. */
     if (handover_send(child->control_fd, offer, error) != 0)

@@ -23,6 +23,7 @@ struct child {
     bool leaving;           /* it was told to drain or stop */
     uint64_t generation;    /* counted over all starts, from 1 */
     int64_t started_at_ms;  /* monotonic */
+    int64_t drain_ms;       /* how long it may take to end its connections, by its configuration */
     int64_t leave_until_ms; /* monotonic: it is killed then; 0: not leaving */
 };
 

@@ -166,11 +166,11 @@ bool supervisor_is_replaced(const struct supervisor *supervisor, int index, int 
  * several reloads in a row also from one that is not ready yet. */
 static void retire_predecessors(struct supervisor *supervisor, int successor)
 {
-    int64_t grace_ms = supervisor->config->limits.idle_timeout_ms +
-                       supervisor->config->limits.request_timeout_ms + KILL_GRACE_MS;
-    for (int i = 0; i < CHILDREN_MAX; i++)
+    for (int i = 0; i < CHILDREN_MAX; i++) {
+        struct child *child = &supervisor->children[i];
         if (supervisor_is_replaced(supervisor, i, successor))
-            child_leave(&supervisor->children[i], HANDOVER_DRAIN, grace_ms);
+            child_leave(child, HANDOVER_DRAIN, child->drain_ms + KILL_GRACE_MS);
+    }
 }
 
 void supervisor_hear(struct supervisor *supervisor, struct child *child)

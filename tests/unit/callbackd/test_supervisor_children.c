@@ -3,9 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "callbackd/clock.h"
 #include "supervisor_private.h"
 
 /* Slots are reused, so a younger child may stand before an older one. */
@@ -57,9 +60,47 @@ static void a_worker_replaces_nobody(void **state)
         assert_false(supervisor_is_replaced(&supervisor, i, 3));
 }
 
+static void connect_child(struct child *child, int *other_end_out)
+{
+    int ends[2];
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    child->control_fd = ends[0];
+    *other_end_out = ends[1];
+}
+
+/* Its limits are those that it was started with, whatever a reload has made of them. */
+static void each_drains_for_as_long_as_its_own_configuration_says(void **state)
+{
+    (void)state;
+    static struct config config = {.limits = {.idle_timeout_ms = 1, .request_timeout_ms = 1}};
+    struct supervisor supervisor = three_receivers();
+    struct error error = {0};
+    int other_ends[3];
+    supervisor.config = &config;
+    for (int i = 0; i < 3; i++)
+        connect_child(&supervisor.children[i], &other_ends[i]);
+    supervisor.children[1].drain_ms = 85000;
+    supervisor.children[2].drain_ms = 10000;
+    int64_t now_ms = clock_monotonic_ms();
+    assert_int_equal(handover_say(other_ends[0], HANDOVER_READY, &error), 0);
+    supervisor_hear(&supervisor, &supervisor.children[0]);
+    assert_true(supervisor.children[0].ready);
+    assert_int_equal(supervisor.children[0].leave_until_ms, 0);
+    assert_in_range(supervisor.children[1].leave_until_ms, now_ms + 85000, now_ms + 145000);
+    assert_in_range(supervisor.children[2].leave_until_ms, now_ms + 10000, now_ms + 70000);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(
+            handover_listen(other_ends[i], NULL), i == 0 ? HANDOVER_NONE : HANDOVER_DRAIN);
+        close(supervisor.children[i].control_fd);
+        close(other_ends[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_drains_for_as_long_as_its_own_configuration_says),
         cmocka_unit_test(a_ready_receiver_replaces_only_those_before_it),
         cmocka_unit_test(the_newest_replaces_one_that_is_not_ready_yet),
         cmocka_unit_test(one_that_is_leaving_replaces_nobody),
