@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handover.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "callbackd/os.h"
 #include "callbackd/text.h"
 
-enum { CONFIG_MAX_BYTES = 16 * 1024 * 1024, MESSAGE_MAX_BYTES = 65536 };
+enum { CONFIG_MAX_BYTES = 16 * 1024 * 1024, MESSAGE_MAX_BYTES = 65536, MEMORY_PAUSE_MS = 50 };
 
 static const char reload_message[] = "reload "; /* and the public URL */
 
@@ -187,6 +188,11 @@ enum handover_message handover_listen(int control_fd, struct handover_reload *re
     buffer_init(&text, MESSAGE_MAX_BYTES);
     CLEANUP_FD int fd = -1;
     int got = os_receive_message(control_fd, &text, &fd, &error);
+    /* The message is still there. */
+    if (got < 0 && error.code == ERROR_MEMORY) {
+        (void)poll(NULL, 0, MEMORY_PAUSE_MS);
+        return HANDOVER_NONE;
+    }
     if (got < 0)
         return error.code == ERROR_BUSY ? HANDOVER_NONE : HANDOVER_GONE;
     if (got == 0)
