@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "precedence.h"
 
-/* Over a moment that is too short the rate would be chance; then the last one counts. */
-static void look(struct precedence *precedence, const struct precedence_view *view)
+/* Whether posts have come fast since that mark, which moves. Over a moment that is too short the
+ * rate would be chance; then the last one counts. */
+static bool came_fast(
+    struct precedence_mark *mark, const struct precedence_view *view, int64_t least_ms, bool last)
 {
-    int64_t took_ms = view->now_ms - precedence->looked_ms;
-    int64_t accepted = view->accepted - precedence->accepted;
-    if (took_ms < PRECEDENCE_LOOK_MS)
-        return;
-    precedence->is_busy = accepted * 1000 >= took_ms * PRECEDENCE_BUSY_PER_SECOND;
-    if (precedence->is_busy)
-        precedence->busy_at_ms = view->now_ms;
-    precedence->accepted = view->accepted;
-    precedence->looked_ms = view->now_ms;
+    int64_t took_ms = view->now_ms - mark->at_ms;
+    int64_t accepted = view->accepted - mark->accepted;
+    if (took_ms < least_ms)
+        return last;
+    *mark = (struct precedence_mark){.at_ms = view->now_ms, .accepted = view->accepted};
+    return accepted * 1000 >= took_ms * PRECEDENCE_BUSY_PER_SECOND;
 }
 
 int64_t precedence_wait_ms(struct precedence *precedence, const struct precedence_view *view)
 {
-    look(precedence, view);
-    bool goes_on = view->now_ms - precedence->busy_at_ms < PRECEDENCE_QUIET_MS;
-    precedence->lasts = precedence->lasts && goes_on;
+    precedence->is_busy =
+        came_fast(&precedence->moment, view, PRECEDENCE_LOOK_MS, precedence->is_busy);
+    precedence->goes_on =
+        came_fast(&precedence->second, view, PRECEDENCE_LASTS_MS, precedence->goes_on);
     if (!view->is_behind) {
-        precedence->lasts = precedence->lasts || (precedence->is_late && goes_on);
+        precedence->lasts = precedence->goes_on && (precedence->lasts || precedence->is_late);
         precedence->behind_since_ms = 0;
         precedence->is_late = false;
         return precedence->lasts ? PRECEDENCE_GATHER_MS : 0;

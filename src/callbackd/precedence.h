@@ -19,7 +19,7 @@ enum {
     PRECEDENCE_LOOK_MS = 50,           /* the shortest time over which a rate is one */
     PRECEDENCE_HOLD_MS = 200,          /* how long it holds back before it decides a batch more */
     PRECEDENCE_GATHER_MS = 50,         /* between batches, in a load that lasts */
-    PRECEDENCE_QUIET_MS = 1000,        /* without fast ones: then it is over */
+    PRECEDENCE_LASTS_MS = 1000,        /* the shortest time over which a load is one that lasts */
     PRECEDENCE_REST_MAX_MS = 50,       /* of hooks, after a round */
     PRECEDENCE_BUSY_PER_SECOND = 4000, /* fewer posts leave enough of two cores for both */
     PRECEDENCE_GIVE_WAY_EACH_NS = 250 * 1000,
@@ -27,15 +27,21 @@ enum {
     PRECEDENCE_GAVE_MUCH_TIMES = 16,
 };
 
+/* The total of accepted posts as it was then. */
+struct precedence_mark {
+    int64_t at_ms; /* monotonic */
+    int64_t accepted;
+};
+
 /* Starts as zeros. */
 struct precedence {
-    int64_t accepted;        /* posts, as of the last look */
-    int64_t looked_ms;       /* monotonic */
-    int64_t busy_at_ms;      /* monotonic: the last look before which posts came fast */
+    struct precedence_mark moment;
+    struct precedence_mark second;
     int64_t behind_since_ms; /* monotonic; 0: it is not */
-    bool is_busy;            /* posts came fast before the last look */
+    bool is_busy;            /* posts came fast in the last moment */
+    bool goes_on;            /* they did in the last second */
     bool is_late;            /* it has been behind for too long, and has not caught up */
-    bool lasts;              /* the load: it was late in it */
+    bool lasts;              /* the load: it was late in it, and is to keep up until it is over */
 };
 
 /* What is to be seen after a batch. */

@@ -86,7 +86,7 @@ static void keeps_up_with_a_load_that_lasts(void **state)
         assert_int_equal(batch_after(&worker, 100, FAST, true), 0);
         assert_true(precedence_has_much(&worker.precedence));
         /* A pause of the senders is not its end. */
-        assert_int_equal(batch_after(&worker, PRECEDENCE_QUIET_MS / 2, 0, true), 0);
+        assert_int_equal(batch_after(&worker, PRECEDENCE_LASTS_MS / 4, 0, true), 0);
     }
 }
 
@@ -95,9 +95,25 @@ static void lets_the_next_burst_through_once_the_load_is_over(void **state)
     (void)state;
     struct worker worker = become_late();
     assert_int_equal(batch_after(&worker, 100, FAST, false), PRECEDENCE_GATHER_MS);
-    assert_int_equal(batch_after(&worker, PRECEDENCE_QUIET_MS, SLOW, false), 0);
+    assert_int_equal(
+        batch_after(&worker, PRECEDENCE_LASTS_MS - 200, SLOW, false), PRECEDENCE_GATHER_MS);
+    assert_int_equal(batch_after(&worker, PRECEDENCE_LASTS_MS, SLOW, false), 0);
     assert_false(precedence_has_much(&worker.precedence));
     assert_int_equal(batch_after(&worker, 100, FAST, true), PRECEDENCE_HOLD_MS);
+}
+
+/* Some posts at once, each second, are few. */
+static void a_fast_moment_does_not_make_a_load_last(void **state)
+{
+    (void)state;
+    struct worker worker = become_late();
+    int64_t wait_ms = batch_after(&worker, 100, FAST, false);
+    for (int i = 0; i < 3; i++) {
+        wait_ms = batch_after(&worker, PRECEDENCE_LASTS_MS - PRECEDENCE_LOOK_MS, 0, false);
+        wait_ms = batch_after(&worker, PRECEDENCE_LOOK_MS, FAST, false);
+    }
+    assert_int_equal(wait_ms, 0);
+    assert_false(precedence_has_much(&worker.precedence));
 }
 
 static void is_late_until_it_has_caught_up_though_the_load_is_over(void **state)
@@ -105,7 +121,7 @@ static void is_late_until_it_has_caught_up_though_the_load_is_over(void **state)
     (void)state;
     struct worker worker = become_late();
     for (int i = 0; i < 20; i++)
-        assert_int_equal(batch_after(&worker, PRECEDENCE_QUIET_MS, SLOW, true), 0);
+        assert_int_equal(batch_after(&worker, PRECEDENCE_LASTS_MS, SLOW, true), 0);
     assert_true(precedence_has_much(&worker.precedence));
     assert_int_equal(batch_after(&worker, 100, SLOW, false), 0);
     assert_false(precedence_has_much(&worker.precedence));
@@ -169,6 +185,7 @@ int main(void)
         cmocka_unit_test(takes_its_share_once_it_is_late),
         cmocka_unit_test(keeps_up_with_a_load_that_lasts),
         cmocka_unit_test(lets_the_next_burst_through_once_the_load_is_over),
+        cmocka_unit_test(a_fast_moment_does_not_make_a_load_last),
         cmocka_unit_test(is_late_until_it_has_caught_up_though_the_load_is_over),
         cmocka_unit_test(takes_no_moment_for_a_rate),
         cmocka_unit_test(an_old_total_is_no_rate),
