@@ -130,21 +130,19 @@ static int open_listener(const struct config_listener *listener, struct error *e
     return listener->unix_path != NULL ? open_unix(listener, error) : open_tcp(listener, error);
 }
 
-static bool same_place(const struct config_listener *a, const struct config_listener *b)
+/* As it is configured: port 0 is one place, whichever it became. NULL: no memory. */
+static char *place_of(const struct config_listener *listener)
 {
-    if (a->unix_path != NULL || b->unix_path != NULL)
-        return a->unix_path != NULL && b->unix_path != NULL &&
-               strcmp(a->unix_path, b->unix_path) == 0;
-    return strcmp(a->host, b->host) == 0 && a->port == b->port;
+    if (listener->unix_path != NULL)
+        return text_format("unix %s", listener->unix_path);
+    return text_format("tcp %s %d", listener->host, listener->port);
 }
 
 /* The index in `old` of an open socket for the same place that is not taken yet; -1: none. */
-static int find_old(
-    const struct config_listener *wanted, const struct listeners *old,
-    const struct config *old_config, const bool *taken)
+static int find_old(const char *place, const struct listeners *old, const bool *taken)
 {
-    for (size_t k = 0; old != NULL && k < old->count; k++)
-        if (!taken[k] && old->fds[k] >= 0 && same_place(wanted, &old_config->listeners[k]))
+    for (size_t k = 0; old != NULL && k < old->count + old->leaving; k++)
+        if (!taken[k] && old->fds[k] >= 0 && strcmp(place, old->places[k]) == 0)
             return (int)k;
     return -1;
 }
@@ -152,11 +150,14 @@ static int find_old(
 /* Opens or finds each; `from` says which one of `old` was found, so that a failure can leave
  * `old` untouched. */
 static int open_public(
-    const struct config *config, const struct listeners *old, const struct config *old_config,
-    struct listeners *listeners, int *from, bool *taken, struct error *error)
+    const struct config *config, const struct listeners *old, struct listeners *listeners,
+    int *from, bool *taken, struct error *error)
 {
     for (size_t i = 0; i < config->listener_count; i++) {
-        from[i] = find_old(&config->listeners[i], old, old_config, taken);
+        listeners->places[i] = place_of(&config->listeners[i]);
+        if (listeners->places[i] == NULL)
+            return error_set(error, ERROR_MEMORY, "no memory for a listener");
+        from[i] = find_old(listeners->places[i], old, taken);
         if (from[i] >= 0) {
             taken[from[i]] = true;
             continue;
@@ -178,39 +179,80 @@ static int own_taken(const struct config *config, const int *from, struct error 
     return 0;
 }
 
-int listeners_open(
-    const struct config *config, bool with_receiver, bool with_admin, struct listeners *old,
-    const struct config *old_config, struct listeners *listeners_out, struct error *error)
+static void forget(struct listeners *listeners)
 {
-    size_t count = config->listener_count;
-    size_t old_count = old != NULL ? old->count : 0;
-    struct listeners opened = {.fds = calloc(count, sizeof(int)), .count = count, .admin = -1};
-    CLEANUP_FREE int *from = calloc(count, sizeof(int));
-    CLEANUP_FREE bool *taken = calloc(old_count + 1, sizeof(bool));
-    if (opened.fds == NULL || from == NULL || taken == NULL) {
-        free(opened.fds);
+    for (size_t i = 0; listeners->places != NULL && i < listeners->count + listeners->leaving; i++)
+        free(listeners->places[i]);
+    free(listeners->places);
+    free(listeners->fds);
+    *listeners = (struct listeners){.admin = -1};
+}
+
+static int make_room(
+    struct listeners *listeners, size_t count, size_t old_count, struct error *error)
+{
+    *listeners = (struct listeners){
+        .fds = calloc(count + old_count, sizeof(*listeners->fds)),
+        .places = calloc(count + old_count, sizeof(*listeners->places)),
+        .count = count,
+        .admin = -1,
+    };
+    if (listeners->fds == NULL || listeners->places == NULL) {
+        forget(listeners);
         return error_set(error, ERROR_MEMORY, "no memory for listeners");
     }
+    for (size_t i = 0; i < count + old_count; i++)
+        listeners->fds[i] = -1;
+    return 0;
+}
+
+/* What was found goes to its place, and what was not behind all that. */
+static void take_over(struct listeners *listeners, struct listeners *old, const int *from)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        if (from[i] < 0)
+            continue;
+        listeners->fds[i] = old->fds[from[i]];
+        old->fds[from[i]] = -1;
+    }
+    for (size_t k = 0; k < old->count + old->leaving; k++) {
+        if (old->fds[k] < 0)
+            continue;
+        size_t last = listeners->count + listeners->leaving++;
+        listeners->fds[last] = old->fds[k];
+        listeners->places[last] = old->places[k];
+        old->places[k] = NULL;
+    }
+    if (listeners->admin < 0)
+        listeners->admin = old->admin;
+    forget(old);
+}
+
+int listeners_open(
+    const struct config *config, bool with_receiver, bool with_admin, struct listeners *old,
+    struct listeners *listeners_out, struct error *error)
+{
+    size_t count = config->listener_count;
+    size_t old_count = old != NULL ? old->count + old->leaving : 0;
+    struct listeners opened;
+    CLEANUP_FREE int *from = calloc(count, sizeof(int));
+    CLEANUP_FREE bool *taken = calloc(old_count + 1, sizeof(bool));
+    if (from == NULL || taken == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for listeners");
+    if (make_room(&opened, count, old_count, error) != 0)
+        return -1;
     for (size_t i = 0; i < count; i++)
-        opened.fds[i] = from[i] = -1;
+        from[i] = -1;
     bool keep_admin = old != NULL && old->admin >= 0;
-    if ((with_receiver && open_public(config, old, old_config, &opened, from, taken, error) != 0) ||
+    if ((with_receiver && open_public(config, old, &opened, from, taken, error) != 0) ||
         (with_admin && !keep_admin &&
          (opened.admin = open_listener(&config->admin.listener, error)) < 0) ||
         own_taken(config, from, error) != 0) {
         listeners_close(&opened);
         return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (from[i] < 0)
-            continue;
-        opened.fds[i] = old->fds[from[i]];
-        old->fds[from[i]] = -1;
-    }
-    if (keep_admin) {
-        opened.admin = old->admin;
-        old->admin = -1;
-    }
+    if (old != NULL)
+        take_over(&opened, old, from);
     *listeners_out = opened;
     return 0;
 }
@@ -236,20 +278,29 @@ static void close_listener(int fd)
     os_close(fd);
 }
 
-void listeners_close_public(struct listeners *listeners)
+static void close_from(struct listeners *listeners, size_t first)
 {
-    for (size_t i = 0; i < listeners->count; i++) {
+    for (size_t i = first; i < listeners->count + listeners->leaving; i++) {
         close_listener(listeners->fds[i]);
         listeners->fds[i] = -1;
     }
+}
+
+void listeners_close_leaving(struct listeners *listeners)
+{
+    close_from(listeners, listeners->count);
+}
+
+void listeners_close_public(struct listeners *listeners)
+{
+    close_from(listeners, 0);
 }
 
 void listeners_close(struct listeners *listeners)
 {
     listeners_close_public(listeners);
     close_listener(listeners->admin);
-    free(listeners->fds);
-    *listeners = (struct listeners){.admin = -1};
+    forget(listeners);
 }
 
 char *listener_address(int fd)

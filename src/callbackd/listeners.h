@@ -14,19 +14,24 @@
 #include "callbackd/error.h"
 
 struct listeners {
-    int *fds; /* one for each of config->listeners, -1 where not open */
-    size_t count;
+    int *fds;       /* one for each of config->listeners, -1 where not open */
+    char **places;  /* of each: by these they are found again */
+    size_t count;   /* of config->listeners */
+    size_t leaving; /* that are open behind those: no configuration names them any more */
     int admin;
 };
 
 /* Opens what `config` names; a socket that `old` (may be NULL) has for the same address is
- * taken over from it, with the mode and group of now, and is -1 there afterwards. On failure `old`
- * is as it was. */
+ * taken over from it, with the mode and group of now. What else `old` has is leaving: it goes on to
+ * listen until listeners_close_leaving(). Afterwards `old` has nothing; on failure it is as it
+ * was. */
 int listeners_open(
     const struct config *config, bool with_receiver, bool with_admin, struct listeners *old,
-    const struct config *old_config, struct listeners *listeners_out, struct error *error);
+    struct listeners *listeners_out, struct error *error);
 /* Closes what is open, for every process that has it, and removes the Unix sockets among it. */
 void listeners_close(struct listeners *listeners);
+/* Likewise, but only those that are leaving. */
+void listeners_close_leaving(struct listeners *listeners);
 /* Likewise, but for the admin's. */
 void listeners_close_public(struct listeners *listeners);
 

@@ -118,7 +118,7 @@ static int open_listeners(struct supervisor *supervisor, struct error *error)
     const struct config *config = supervisor->config;
     if (listeners_open(
             config, (supervisor->roles & CONFIG_ROLE_RECEIVER) != 0,
-            (supervisor->roles & CONFIG_ROLE_WORKER) != 0, NULL, NULL, &supervisor->listeners,
+            (supervisor->roles & CONFIG_ROLE_WORKER) != 0, NULL, &supervisor->listeners,
             error) != 0)
         return -1;
     supervisor->public_url = listeners_public_url(&supervisor->listeners, config);

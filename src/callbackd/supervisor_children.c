@@ -173,6 +173,18 @@ static void retire_predecessors(struct supervisor *supervisor, int successor)
     }
 }
 
+/* Of several reloads in a row, the last one says which addresses remain. */
+static bool is_newest_receiver(const struct supervisor *supervisor, const struct child *child)
+{
+    for (int i = 0; i < CHILDREN_MAX; i++) {
+        const struct child *other = &supervisor->children[i];
+        if (other->pid != 0 && other->role == CHILD_RECEIVER &&
+            other->generation > child->generation)
+            return false;
+    }
+    return child->role == CHILD_RECEIVER;
+}
+
 void supervisor_hear(struct supervisor *supervisor, struct child *child)
 {
     if (handover_listen(child->control_fd, NULL) != HANDOVER_READY)
@@ -182,6 +194,9 @@ void supervisor_hear(struct supervisor *supervisor, struct child *child)
     log_info(
         "child ready", LOG_TEXT("child", child_role_name(child->role)), LOG_INT("pid", child->pid),
         LOG_INT("after_ms", clock_monotonic_ms() - child->started_at_ms));
+    /* Until now those before it have served there. */
+    if (is_newest_receiver(supervisor, child))
+        listeners_close_leaving(&supervisor->listeners);
     retire_predecessors(supervisor, (int)(child - supervisor->children));
 }
 

@@ -29,12 +29,11 @@ static int replace(struct supervisor *supervisor, struct config *config, struct 
     struct listeners listeners;
     if (listeners_open(
             config, (supervisor->roles & CONFIG_ROLE_RECEIVER) != 0,
-            (supervisor->roles & CONFIG_ROLE_WORKER) != 0, &supervisor->listeners,
-            supervisor->config, &listeners, error) != 0)
+            (supervisor->roles & CONFIG_ROLE_WORKER) != 0, &supervisor->listeners, &listeners,
+            error) != 0)
         return -1;
     char *public_url = listeners_public_url(&listeners, config);
     config_visit_restarts(supervisor->config, config, warn_of_restart, NULL);
-    listeners_close(&supervisor->listeners);
     supervisor->listeners = listeners;
     config_free(supervisor->config);
     supervisor->config = config;

@@ -174,6 +174,48 @@ def test_a_connection_that_is_just_accepted_is_served_at_a_reload(daemon, broken
     posts.check()
 
 
+def is_refused(place):
+    try:
+        place.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("goes_back", [False, True], ids=["goes-on", "goes-back"])
+def test_a_removed_address_is_served_until_a_receiver_without_it_serves(daemon, broken, goes_back):
+    daemon.start()
+    posts = Posts(daemon)
+    place, before = daemon.place(PLAIN), daemon.config["listen"][1]
+
+    def reload(listener):
+        daemon.config["listen"][1] = listener
+        daemon.write_config()
+        os.kill(daemon.pid, signal.SIGHUP)
+
+    def post():
+        run_id, body = posts.new()
+        answer = web.ask(place, "POST", posts.path(run_id), body)
+        assert posts.note(run_id, answer).status == 200
+
+    with broken.during(faults.OPEN, effect=faults.HOLD):
+        reload({"unix": "second.sock"})
+        wait_for("the new receiver begins, and is held", lambda: broken.struck)
+        post()
+        if goes_back:
+            reload(before)
+            wait_for("another one, too", lambda: broken.struck == 2)
+            post()
+    wait_for("one is ready, and the first drains", lambda: lines(daemon, "msg=draining"))
+    if goes_back:
+        wait_for("the last is ready", lambda: len(lines(daemon, "child ready")) == 4)
+        assert daemon.place(PLAIN) == place
+        post()
+    else:
+        wait_for("the address is closed", lambda: is_refused(place))
+    posts.check()
+
+
 def test_a_hook_that_finds_no_descriptor_is_tried_again(daemon):
     daemon.hook(shell="true", retry={"attempts": 1000, "first_delay": "20ms",
                                      "max_delay": "20ms"})

@@ -8,7 +8,7 @@
  *   (NAME.durable): bytes get there by a sync that succeeds. A sync that fails takes
  *   what it should have written away from the disk for good, as Linux does: the next
  *   one says that all is well. Put in the place of the files, that is a power cut;
- * - a connection that was accepted is held back;
+ * - a connection that was accepted is held back, and so is who opens a database;
  * - a receiver tries what it must not, as somebody who has taken it over would;
  * - the wall clock is another one;
  * - the n-th allocation fails (not under sanitizers, which have their own).
@@ -289,8 +289,11 @@ static int open_file(const char *path, int flags, mode_t mode)
     enum file file = file_named(path);
 
     if (file != FILE_NONE && (flags & O_ACCMODE) != O_RDONLY && strikes(CALL_OPEN, file)) {
-        errno = (int)control->errnum;
-        return -1;
+        if (control->effect == EFFECT_FAIL) {
+            errno = (int)control->errnum;
+            return -1;
+        }
+        hold(CALL_OPEN);
     }
     return opened((int)syscall(SYS_openat, AT_FDCWD, path, flags | O_LARGEFILE, mode), path);
 }

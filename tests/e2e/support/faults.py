@@ -72,7 +72,7 @@ class Faults:
 
     # ---- calls ----
 
-    # HOLD lasts until the end of it; ACCEPT knows nothing else.
+    # HOLD is for OPEN and ACCEPT, and lasts until the end of it; ACCEPT knows nothing else.
 
     def arm(self, call, error=errno.EIO, first=1, count=FOR_EVER, roles=RECEIVER, files=LOG,
             effect=FAIL, delay_s=0):

@@ -74,7 +74,7 @@ static void sockets_are_opened_nonblocking_and_with_their_mode(void **state)
     struct listeners listeners;
     struct error error = {0};
     struct stat status;
-    assert_int_equal(listeners_open(config, true, true, NULL, NULL, &listeners, &error), 0);
+    assert_int_equal(listeners_open(config, true, true, NULL, &listeners, &error), 0);
     assert_int_equal(listeners.count, 2);
     for (size_t i = 0; i < 2; i++)
         assert_true(fcntl(listeners.fds[i], F_GETFL) & O_NONBLOCK);
@@ -93,12 +93,12 @@ static void a_socket_file_left_by_a_crash_is_replaced(void **state)
     const struct config *config = fill(&place);
     struct listeners listeners;
     struct error error = {0};
-    assert_int_equal(listeners_open(config, true, false, NULL, NULL, &listeners, &error), 0);
+    assert_int_equal(listeners_open(config, true, false, NULL, &listeners, &error), 0);
     close(listeners.fds[1]); /* the file stays, as after a crash */
     listeners.fds[1] = -1;
     listeners_close(&listeners);
     assert_int_equal(access(place.unix_path, F_OK), 0);
-    assert_int_equal(listeners_open(config, true, false, NULL, NULL, &listeners, &error), 0);
+    assert_int_equal(listeners_open(config, true, false, NULL, &listeners, &error), 0);
     listeners_close(&listeners);
     remove_place(&place);
 }
@@ -111,13 +111,13 @@ static void a_socket_in_use_and_a_plain_file_are_left_alone(void **state)
     struct listeners listeners;
     struct listeners second;
     struct error error = {0};
-    assert_int_equal(listeners_open(config, true, false, NULL, NULL, &listeners, &error), 0);
-    assert_int_equal(listeners_open(config, true, false, NULL, NULL, &second, &error), -1);
+    assert_int_equal(listeners_open(config, true, false, NULL, &listeners, &error), 0);
+    assert_int_equal(listeners_open(config, true, false, NULL, &second, &error), -1);
     assert_int_equal(error.code, ERROR_CONFLICT);
     assert_int_equal(connect_unix(place.unix_path), 0);
     listeners_close(&listeners);
     close(open(place.unix_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    assert_int_equal(listeners_open(config, true, false, NULL, NULL, &second, &error), -1);
+    assert_int_equal(listeners_open(config, true, false, NULL, &second, &error), -1);
     assert_int_equal(access(place.unix_path, F_OK), 0);
     remove_place(&place);
 }
@@ -130,14 +130,14 @@ static void a_reload_takes_over_sockets_for_the_same_place(void **state)
     struct listeners old;
     struct listeners new;
     struct error error = {0};
-    assert_int_equal(listeners_open(config, true, true, NULL, NULL, &old, &error), 0);
+    assert_int_equal(listeners_open(config, true, true, NULL, &old, &error), 0);
     int tcp = old.fds[0];
     int admin = old.admin;
-    assert_int_equal(listeners_open(config, true, true, &old, config, &new, &error), 0);
+    assert_int_equal(listeners_open(config, true, true, &old, &new, &error), 0);
     assert_int_equal(new.fds[0], tcp);
     assert_int_equal(new.admin, admin);
-    assert_int_equal(old.fds[0], -1);
-    listeners_close(&old);
+    assert_int_equal(new.leaving, 0);
+    assert_int_equal(old.count, 0);
     assert_int_equal(connect_unix(place.unix_path), 0);
     listeners_close(&new);
     remove_place(&place);
@@ -151,15 +151,66 @@ static void a_failed_reload_leaves_the_old_sockets(void **state)
     struct listeners old;
     struct listeners new;
     struct error error = {0};
-    assert_int_equal(listeners_open(config, true, true, NULL, NULL, &old, &error), 0);
+    assert_int_equal(listeners_open(config, true, true, NULL, &old, &error), 0);
     struct config_listener wanted[2] = {place.public[0], place.public[1]};
     wanted[1].unix_path = "/nonexistent/r.sock";
     struct config bad = place.config;
     bad.listeners = wanted;
-    assert_int_equal(listeners_open(&bad, true, true, &old, config, &new, &error), -1);
+    assert_int_equal(listeners_open(&bad, true, true, &old, &new, &error), -1);
     assert_true(old.fds[0] >= 0 && old.fds[1] >= 0 && old.admin >= 0);
     assert_int_equal(connect_unix(place.unix_path), 0);
     listeners_close(&old);
+    remove_place(&place);
+}
+
+static void what_is_named_no_more_listens_until_it_is_closed(void **state)
+{
+    (void)state;
+    struct place place = make_place();
+    const struct config *config = fill(&place);
+    struct listeners old;
+    struct listeners new;
+    struct error error = {0};
+    assert_int_equal(listeners_open(config, true, true, NULL, &old, &error), 0);
+    struct config fewer = place.config;
+    fewer.listener_count = 1;
+    assert_int_equal(listeners_open(&fewer, true, true, &old, &new, &error), 0);
+    assert_int_equal(new.count, 1);
+    assert_int_equal(new.leaving, 1);
+    assert_int_equal(connect_unix(place.unix_path), 0);
+    listeners_close_leaving(&new);
+    assert_int_equal(connect_unix(place.unix_path), -1);
+    assert_int_equal(access(place.unix_path, F_OK), -1);
+    assert_true(new.fds[0] >= 0);
+    /* Closed ones are not taken for open ones by the next reload. */
+    assert_int_equal(listeners_open(config, true, true, &new, &old, &error), 0);
+    assert_int_equal(old.count, 2);
+    assert_int_equal(old.leaving, 0);
+    assert_int_equal(connect_unix(place.unix_path), 0);
+    listeners_close(&old);
+    remove_place(&place);
+}
+
+static void what_is_named_again_is_not_opened_twice(void **state)
+{
+    (void)state;
+    struct place place = make_place();
+    const struct config *config = fill(&place);
+    struct listeners old;
+    struct listeners new;
+    struct error error = {0};
+    assert_int_equal(listeners_open(config, true, true, NULL, &old, &error), 0);
+    int unix_fd = old.fds[1];
+    struct config fewer = place.config;
+    fewer.listener_count = 1;
+    assert_int_equal(listeners_open(&fewer, true, true, &old, &new, &error), 0);
+    assert_int_equal(listeners_open(&fewer, true, true, &new, &old, &error), 0);
+    assert_int_equal(old.leaving, 1);
+    assert_int_equal(listeners_open(config, true, true, &old, &new, &error), 0);
+    assert_int_equal(new.fds[1], unix_fd);
+    assert_int_equal(new.leaving, 0);
+    listeners_close(&new);
+    assert_int_equal(access(place.unix_path, F_OK), -1);
     remove_place(&place);
 }
 
@@ -172,15 +223,14 @@ static void a_reload_gives_a_socket_its_new_mode(void **state)
     struct listeners new;
     struct error error = {0};
     struct stat status;
-    assert_int_equal(listeners_open(config, true, true, NULL, NULL, &old, &error), 0);
+    assert_int_equal(listeners_open(config, true, true, NULL, &old, &error), 0);
     struct config_listener wanted[2] = {place.public[0], place.public[1]};
     wanted[1].mode = 0666;
     struct config changed = place.config;
     changed.listeners = wanted;
-    assert_int_equal(listeners_open(&changed, true, true, &old, config, &new, &error), 0);
+    assert_int_equal(listeners_open(&changed, true, true, &old, &new, &error), 0);
     assert_int_equal(stat(place.unix_path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0666);
-    listeners_close(&old);
     listeners_close(&new);
     remove_place(&place);
 }
@@ -194,7 +244,7 @@ static void an_admin_listener_that_stayed_is_announced_and_removed_where_it_is(v
     struct error error = {0};
     CLEANUP_FREE char *foreign = text_format("%s/foreign.sock", place.directory);
     close(open(foreign, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    assert_int_equal(listeners_open(config, true, true, NULL, NULL, &listeners, &error), 0);
+    assert_int_equal(listeners_open(config, true, true, NULL, &listeners, &error), 0);
     struct config moved = place.config;
     moved.admin.listener = (struct config_listener){.unix_path = foreign, .mode = 0600};
     assert_int_equal(listeners_announce(&listeners, &moved, "http://x", &error), 0);
@@ -215,7 +265,7 @@ static void real_addresses_are_announced(void **state)
     const struct config *config = fill(&place);
     struct listeners listeners;
     struct error error = {0};
-    assert_int_equal(listeners_open(config, true, true, NULL, NULL, &listeners, &error), 0);
+    assert_int_equal(listeners_open(config, true, true, NULL, &listeners, &error), 0);
     CLEANUP_FREE char *url = listeners_public_url(&listeners, config);
     assert_memory_equal(url, "http://127.0.0.1:", 17);
     assert_string_not_equal(url, "http://127.0.0.1:0");
@@ -238,6 +288,8 @@ int main(void)
         cmocka_unit_test(a_socket_in_use_and_a_plain_file_are_left_alone),
         cmocka_unit_test(a_reload_takes_over_sockets_for_the_same_place),
         cmocka_unit_test(a_failed_reload_leaves_the_old_sockets),
+        cmocka_unit_test(what_is_named_no_more_listens_until_it_is_closed),
+        cmocka_unit_test(what_is_named_again_is_not_opened_twice),
         cmocka_unit_test(a_reload_gives_a_socket_its_new_mode),
         cmocka_unit_test(an_admin_listener_that_stayed_is_announced_and_removed_where_it_is),
         cmocka_unit_test(real_addresses_are_announced),

@@ -97,9 +97,33 @@ static void each_drains_for_as_long_as_its_own_configuration_says(void **state)
     }
 }
 
+/* Of several reloads in a row each may have removed some. */
+static void removed_addresses_are_served_until_the_newest_is_ready(void **state)
+{
+    (void)state;
+    struct supervisor supervisor = three_receivers();
+    struct error error = {0};
+    int other_ends[3];
+    int removed = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int i = 0; i < 3; i++)
+        connect_child(&supervisor.children[i], &other_ends[i]);
+    supervisor.listeners = (struct listeners){.fds = &removed, .leaving = 1, .admin = -1};
+    for (int i = 2; i >= 0; i -= 2) {
+        assert_true(removed >= 0);
+        assert_int_equal(handover_say(other_ends[i], HANDOVER_READY, &error), 0);
+        supervisor_hear(&supervisor, &supervisor.children[i]);
+    }
+    assert_int_equal(removed, -1);
+    for (int i = 0; i < 3; i++) {
+        close(supervisor.children[i].control_fd);
+        close(other_ends[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(removed_addresses_are_served_until_the_newest_is_ready),
         cmocka_unit_test(each_drains_for_as_long_as_its_own_configuration_says),
         cmocka_unit_test(a_ready_receiver_replaces_only_those_before_it),
         cmocka_unit_test(the_newest_replaces_one_that_is_not_ready_yet),
