@@ -199,7 +199,8 @@ static int make_room(
     };
     if (listeners->fds == NULL || listeners->places == NULL) {
         forget(listeners);
-        return error_set(error, ERROR_MEMORY, "no memory for listeners");
+        error_set(error, ERROR_MEMORY, "no memory for listeners");
+        return -1;
     }
     for (size_t i = 0; i < count + old_count; i++)
         listeners->fds[i] = -1;
@@ -235,12 +236,14 @@ int listeners_open(
     size_t count = config->listener_count;
     size_t old_count = old != NULL ? old->count + old->leaving : 0;
     struct listeners opened;
-    CLEANUP_FREE int *from = calloc(count, sizeof(int));
-    CLEANUP_FREE bool *taken = calloc(old_count + 1, sizeof(bool));
-    if (from == NULL || taken == NULL)
-        return error_set(error, ERROR_MEMORY, "no memory for listeners");
     if (make_room(&opened, count, old_count, error) != 0)
         return -1;
+    CLEANUP_FREE int *from = calloc(count, sizeof(int));
+    CLEANUP_FREE bool *taken = calloc(old_count + 1, sizeof(bool));
+    if (from == NULL || taken == NULL) {
+        listeners_close(&opened);
+        return error_set(error, ERROR_MEMORY, "no memory for listeners");
+    }
     for (size_t i = 0; i < count; i++)
         from[i] = -1;
     bool keep_admin = old != NULL && old->admin >= 0;
