@@ -10,7 +10,7 @@ enum {
     READER_CACHE_KIB = 2048,
     READERS = 3,
     READ_LIMIT_MS = 3000,
-    NICE = 19, /* accepting goes first; more would starve hooks beside other programs' load */
+    NICE = 5, /* accepting goes first; with 19 a load that lasts leaves too little */
 };
 
 struct change {
