@@ -45,6 +45,14 @@ static struct child *free_slot(struct supervisor *supervisor, enum child_role ro
     return NULL;
 }
 
+bool supervisor_may_reload(const struct supervisor *supervisor)
+{
+    int free_slots = 0;
+    for (int i = 1; i < CHILDREN_MAX; i++)
+        free_slots += supervisor->children[i].pid == 0;
+    return free_slots > 1;
+}
+
 static int64_t delay_after_death(const struct death_record *deaths, int64_t now_ms)
 {
     if (deaths->early > 0) {

@@ -57,6 +57,8 @@ void supervisor_reap(struct supervisor *supervisor);
 void supervisor_hear(struct supervisor *supervisor, struct child *child);
 /* Starts what is due, kills what overstayed. Returns ms until the next such moment, -1 none. */
 int64_t supervisor_tick(struct supervisor *supervisor);
+/* Is there a slot for another receiver, and one for the next should that die? */
+bool supervisor_may_reload(const struct supervisor *supervisor);
 int supervisor_count(const struct supervisor *supervisor, enum child_role role);
 /* Must the child at `index` end its connections now that the one at `ready` serves? Those that
  * were started after it are not: they have a newer configuration and are still to come. */

@@ -24,6 +24,11 @@ static int replace(struct supervisor *supervisor, struct config *config, struct 
     if (strcmp(config->store.directory, supervisor->config->store.directory) != 0)
         return error_set(
             error, ERROR_CONFIG, "store.directory cannot change while running (restart callbackd)");
+    if (!supervisor_may_reload(supervisor))
+        return error_set(
+            error, ERROR_BUSY,
+            "too many receivers are still ending their connections (reload "
+            "again when they have: limits.idle_timeout)");
     if (supervisor_check_sandbox(config, supervisor->roles, error) != 0)
         return -1;
     struct listeners listeners;

@@ -468,6 +468,37 @@ def test_connections_are_counted_over_all_receivers(daemon):
         daemon.wait_for_metric("connections", 0)
 
 
+def test_a_reload_is_refused_while_too_many_receivers_are_ending(daemon):
+    """Taken over by name only, a configuration would be in force some time later."""
+    daemon.start()
+
+    def ready():
+        return daemon.log_text().count('msg="child ready" child=receiver')
+
+    def refused():
+        return "too many receivers are still ending" in daemon.log_text()
+
+    with contextlib.ExitStack() as stack:
+        while not refused():
+            client = stack.enter_context(web.Client(daemon.place(PLAIN)))
+            assert client.ask("GET", "/healthz").status == 200
+            before = ready()
+            os.kill(daemon.pid, signal.SIGHUP)
+            wait_for("it serves, or there is none", lambda: ready() > before or refused())
+        assert len(daemon.children(RECEIVER)) > 10
+        # Who dies is replaced all the same.
+        before = ready()
+        newest = re.findall(r'msg="child ready" child=receiver pid=(\d+)', daemon.log_text())[-1]
+        os.kill(int(newest), signal.SIGKILL)
+        wait_for("another one serves", lambda: ready() > before)
+        assert answers(daemon)
+        assert "child not started" not in daemon.log_text()
+    wait_for("the others have ended", lambda: len(daemon.children(RECEIVER)) == 1)
+    before = ready()
+    os.kill(daemon.pid, signal.SIGHUP)
+    wait_for("it is taken over now", lambda: ready() > before)
+
+
 def test_the_admin_listener_survives_a_reload(daemon):
     daemon.start()
     run = daemon.register()

@@ -120,9 +120,21 @@ static void removed_addresses_are_served_until_the_newest_is_ready(void **state)
     }
 }
 
+static void a_reload_leaves_a_slot_for_who_dies(void **state)
+{
+    (void)state;
+    struct supervisor supervisor = {0};
+    for (int i = 0; i < CHILDREN_MAX - 2; i++) {
+        assert_true(supervisor_may_reload(&supervisor));
+        supervisor.children[1 + i] = (struct child){.role = CHILD_RECEIVER, .pid = 100 + i};
+    }
+    assert_false(supervisor_may_reload(&supervisor));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reload_leaves_a_slot_for_who_dies),
         cmocka_unit_test(removed_addresses_are_served_until_the_newest_is_ready),
         cmocka_unit_test(each_drains_for_as_long_as_its_own_configuration_says),
         cmocka_unit_test(a_ready_receiver_replaces_only_those_before_it),
