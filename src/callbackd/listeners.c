@@ -169,12 +169,30 @@ static int open_public(
     return 0;
 }
 
+static bool is_taken_unix(const struct config *config, const int *from, size_t i)
+{
+    return from[i] >= 0 && config->listeners[i].unix_path != NULL;
+}
+
+/* Before any is changed: a reload that is refused leaves them as they are. */
+static int check_taken(const struct config *config, const int *from, struct error *error)
+{
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const char *path = config->listeners[i].unix_path;
+        if (is_taken_unix(config, from, i) && access(path, F_OK) != 0)
+            return error_set_errno(
+                error, ERROR_IO, errno, "%s (reload without it, then with it)", path);
+    }
+    return 0;
+}
+
 /* Mode and group of Unix sockets that are taken over may be others now. */
 static int own_taken(const struct config *config, const int *from, struct error *error)
 {
+    if (check_taken(config, from, error) != 0)
+        return -1;
     for (size_t i = 0; i < config->listener_count; i++)
-        if (from[i] >= 0 && config->listeners[i].unix_path != NULL &&
-            set_owner(&config->listeners[i], error) != 0)
+        if (is_taken_unix(config, from, i) && set_owner(&config->listeners[i], error) != 0)
             return -1;
     return 0;
 }

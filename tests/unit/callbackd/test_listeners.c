@@ -235,6 +235,36 @@ static void a_reload_gives_a_socket_its_new_mode(void **state)
     remove_place(&place);
 }
 
+static void a_refused_reload_gives_no_socket_its_new_mode(void **state)
+{
+    (void)state;
+    struct place place = make_place();
+    CLEANUP_FREE char *second = text_format("%s/second.sock", place.directory);
+    struct config_listener wanted[2] = {fill(&place)->listeners[1], place.public[1]};
+    wanted[1].unix_path = second;
+    struct config config = place.config;
+    config.listeners = wanted;
+    struct listeners old;
+    struct listeners new;
+    struct error error = {0};
+    struct stat status;
+    assert_int_equal(listeners_open(&config, true, true, NULL, &old, &error), 0);
+    assert_int_equal(unlink(second), 0);
+    wanted[0].mode = 0600;
+    assert_int_equal(listeners_open(&config, true, true, &old, &new, &error), -1);
+    assert_int_equal(stat(place.unix_path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0660);
+    /* The way that the error names. */
+    config.listener_count = 1;
+    assert_int_equal(listeners_open(&config, true, true, &old, &new, &error), 0);
+    listeners_close_leaving(&new);
+    config.listener_count = 2;
+    assert_int_equal(listeners_open(&config, true, true, &new, &old, &error), 0);
+    assert_int_equal(connect_unix(second), 0);
+    listeners_close(&old);
+    remove_place(&place);
+}
+
 static void an_admin_listener_that_stayed_is_announced_and_removed_where_it_is(void **state)
 {
     (void)state;
@@ -291,6 +321,7 @@ int main(void)
         cmocka_unit_test(what_is_named_no_more_listens_until_it_is_closed),
         cmocka_unit_test(what_is_named_again_is_not_opened_twice),
         cmocka_unit_test(a_reload_gives_a_socket_its_new_mode),
+        cmocka_unit_test(a_refused_reload_gives_no_socket_its_new_mode),
         cmocka_unit_test(an_admin_listener_that_stayed_is_announced_and_removed_where_it_is),
         cmocka_unit_test(real_addresses_are_announced),
     };
