@@ -135,6 +135,13 @@ static int begin(struct receiving *receiving, struct error *error)
     return handover_say(HANDOVER_CONTROL_FD, HANDOVER_READY, error);
 }
 
+/* Told to end before it could begin: then its listeners may be closed already. */
+static bool is_told_to_end(void)
+{
+    enum handover_message message = hear(0);
+    return message == HANDOVER_STOP || message == HANDOVER_DRAIN;
+}
+
 int receiver_role(struct handover *handover, struct metrics *metrics)
 {
     struct error error = {0};
@@ -142,6 +149,8 @@ int receiver_role(struct handover *handover, struct metrics *metrics)
     int outcome = begin(&receiving, &error);
     if (outcome == 0)
         serve(&receiving);
+    else if (is_told_to_end())
+        log_info("receiver ended before it began", LOG_ERROR(&error));
     else
         log_error("receiver not started", LOG_ERROR(&error));
     receiver_stop(receiving.receiver);

@@ -202,10 +202,10 @@ void supervisor_hear(struct supervisor *supervisor, struct child *child)
     log_info(
         "child ready", LOG_TEXT("child", child_role_name(child->role)), LOG_INT("pid", child->pid),
         LOG_INT("after_ms", clock_monotonic_ms() - child->started_at_ms));
+    retire_predecessors(supervisor, (int)(child - supervisor->children));
     /* Until now those before it have served there. */
     if (is_newest_receiver(supervisor, child))
         listeners_close_leaving(&supervisor->listeners);
-    retire_predecessors(supervisor, (int)(child - supervisor->children));
 }
 
 static int64_t earlier(int64_t a, int64_t b)

@@ -216,6 +216,19 @@ def test_a_removed_address_is_served_until_a_receiver_without_it_serves(daemon, 
     posts.check()
 
 
+def test_a_receiver_that_is_told_to_end_before_it_began_is_no_error(daemon, broken):
+    daemon.start()
+    with broken.during(faults.OPEN, effect=faults.HOLD):
+        os.kill(daemon.pid, signal.SIGHUP)
+        wait_for("the new receiver begins, and is held", lambda: broken.struck)
+        os.kill(daemon.pid, signal.SIGTERM)
+        wait_for("the old one has ended", lambda: lines(daemon, 'msg="child ended" child=receiver'))
+    assert daemon.process.wait(60) == 0
+    assert not lines(daemon, "level=error")
+    told, = lines(daemon, "receiver ended before it began")
+    assert "is not a listening socket" in told
+
+
 def test_a_hook_that_finds_no_descriptor_is_tried_again(daemon):
     daemon.hook(shell="true", retry={"attempts": 1000, "first_delay": "20ms",
                                      "max_delay": "20ms"})
