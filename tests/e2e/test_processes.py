@@ -443,6 +443,21 @@ def test_an_idle_connection_survives_a_reload_for_a_while(daemon):
         assert answer.status == 200
 
 
+def test_a_receiver_drains_for_as_long_as_its_own_limits_say(daemon):
+    """Those of the new configuration would have it killed before its idle connection's time."""
+    patience = f"{build.promised(4)}s"
+    daemon.config["limits"].update({"idle_timeout": patience, "request_timeout": patience})
+    daemon.start()
+    with web.Client(daemon.place(PLAIN)) as client:
+        assert client.ask("GET", "/healthz").status == 200
+        daemon.config["limits"].update({"idle_timeout": "100ms", "request_timeout": "100ms"})
+        daemon.write_config()
+        os.kill(daemon.pid, signal.SIGHUP)
+        wait_for("two receivers are there", lambda: len(daemon.children(RECEIVER)) == 2)
+        wait_for("the first has ended", lambda: len(daemon.children(RECEIVER)) == 1)
+    assert "child killed" not in daemon.log_text()
+
+
 def test_connections_are_counted_over_all_receivers(daemon):
     daemon.start()
     with contextlib.ExitStack() as stack:
