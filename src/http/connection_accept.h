@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which connections are taken in, and that they are given back: what the thread that accepts does.
- * Inner part of connection_watch.c.
+ * Inner part of connection_watch.h.
  */
 #ifndef CALLBACKD_HTTP_CONNECTION_ACCEPT_H
 #define CALLBACKD_HTTP_CONNECTION_ACCEPT_H

@@ -6,7 +6,7 @@
  * connection only while nobody else needs it, and slow ones, however many, cannot keep out who is
  * not: each that comes ends one of them.
  *
- * Inner part of connection_watch.c. Threads: any, unless it says otherwise.
+ * Inner part of connection_watch.h. Threads: any, unless it says otherwise.
  */
 #ifndef CALLBACKD_HTTP_CONNECTION_CROWD_H
 #define CALLBACKD_HTTP_CONNECTION_CROWD_H

@@ -3,7 +3,7 @@
  * Included by the build before every file of civetweb: the system calls that it makes on
  * sockets become calls of ours, with the same meaning for their caller. That is how it
  * takes over listeners that somebody else bound (listener_takeover.c), and how deadlines,
- * descriptors and the ends of connections are kept here (connection_watch.c). Likewise where its
+ * descriptors and the ends of connections are kept here (watched_calls.c). Likewise where its
  * threads wait for each other, which of those that are idle is woken (idle_threads.c), and where it
  * makes them, what they are (civetweb_threads.c).
  *
